@@ -1,10 +1,10 @@
-//! Modules use only modules below them (docs/architecture.md).
+//! Checks that modules use only modules below them (docs/architecture.md).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// From the top down; modules on one line may not use each other.
+/// From top to bottom; modules on one line may not use each other.
 const FLOORS: [&[&str]; 12] = [
     &["main"],
     &["cli"],
@@ -35,7 +35,7 @@ fn rust_files(dir: &Path, out: &mut Vec<PathBuf>) {
     }
 }
 
-/// `crate::a::b` and `crate::{a::b, c}` in code, not in comments.
+/// Returns the modules in `crate::a::b` and `crate::{a::b, c}` in code, not in comments.
 fn uses(text: &str) -> BTreeSet<String> {
     let code: String = text.lines().map(|l| l.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n");
     let mut modules = BTreeSet::new();
@@ -121,7 +121,7 @@ fn the_planner_names_no_connector() {
     }
 }
 
-/// A dialect is added by a folder of its own and one line: what all of them share names none.
+/// A dialect is one folder and one line: shared code names no dialect.
 #[test]
 fn what_dialects_share_names_none() {
     let sql = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/sql");

@@ -1,4 +1,4 @@
-//! ALTER TABLE and ALTER VIEW: changes the declaration and writes it again.
+//! ALTER TABLE and ALTER VIEW: change a declaration and write it again.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,10 +12,11 @@ use super::entry::{Entry, Key};
 use super::layers::Catalog;
 
 impl Catalog {
-    /// The declaration that an ALTER makes, as a CREATE under the new name; nothing if there is no such thing and IF EXISTS was said.
+    /// Returns the declaration after an ALTER, as a CREATE under the new name; `None` if the object does not exist and the statement has IF
+    /// EXISTS.
     ///
     /// # Errors
-    /// When there is no such thing, or the change does not fit it.
+    /// When there is no such object, or the change is invalid for it.
     pub fn altered(&self, alter: &Alter, parsed: &Parsed) -> Result<Option<Parsed>> {
         let what = alter.kind.what();
         let entry = match self.find(&alter.name)? {
@@ -46,7 +47,7 @@ impl Catalog {
                 }
                 let dialect = view.query.dialect;
                 let text = dialect.view_text(&view);
-                // Parsed again, so that its positions are those of its text.
+                // Parsed again, so that its positions refer to its own text.
                 let source = Source::new("<assembled>", text.as_str());
                 let statement = parse_with(&source, &Variables::default(), dialect)?.pop().map(|again| again.statement);
                 match statement {
@@ -62,10 +63,10 @@ impl Catalog {
         }
     }
 
-    /// Carries out an ALTER whose outcome is `after` (from [`Self::altered`]).
+    /// Executes an ALTER whose result is `after` (from [`Self::altered`]).
     ///
     /// # Errors
-    /// When the new name is taken, when something uses the old one, or when it is not ours to change.
+    /// When the new name is taken, when another object uses the old one, or when the object is in a shared folder.
     pub fn alter(&mut self, alter: &Alter, after: &Parsed) -> Result<()> {
         let store = Arc::clone(&self.store);
         let mut change = self.change(&store)?;
@@ -133,7 +134,7 @@ impl Catalog {
     }
 }
 
-/// A new name without a database stays in the old one's.
+/// A new name without a database stays in the database of the old one.
 fn moved(from: &str, to: &str) -> String {
     match (name::split(from), name::split(to)) {
         ((from, _), (None, last)) => name::join(Some(from.as_deref().unwrap_or(name::DEFAULT_DATABASE)), &last),

@@ -1,13 +1,13 @@
-//! A declaration that was put together from parts, as the statement that says it in full.
+//! Turns a declaration assembled from parts into a complete statement.
 
 use crate::common::{Error, Result};
 use crate::sql::ast::{CreateTable, Parsed, Source, Statement};
 use crate::sql::{Variables, parse_with};
 
-/// The CREATE TABLE that a table was put together to, with a text of its own. It stands where `parsed` does.
+/// Returns the CREATE TABLE of an assembled table, with a text of its own. Its place is that of `parsed`.
 ///
 /// # Errors
-/// When the parts do not go together: a watermark on a column that is not there, a column twice.
+/// When the parts contradict each other: a watermark on a missing column, a duplicate column.
 pub fn assemble(table: CreateTable, parsed: &Parsed) -> Result<Parsed> {
     let dialect = table.dialect;
     let text = dialect.table_text(&table);

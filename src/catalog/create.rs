@@ -1,4 +1,4 @@
-//! CREATE: who may declare a name again.
+//! CREATE, and who may replace a declaration.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -15,19 +15,19 @@ use super::{equivalence, like};
 /// What [`Catalog::create`] did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Created {
-    /// It was not there before.
+    /// The name was not declared before.
     New,
-    /// Another declaration was there.
+    /// It replaced another declaration.
     Replaced,
-    /// The same declaration was there, or any with IF NOT EXISTS.
+    /// The same declaration existed, or any with IF NOT EXISTS.
     Kept,
 }
 
 impl Catalog {
-    /// A CREATE TABLE ... LIKE as the CREATE TABLE that it stands for; any other statement as it is.
+    /// Returns a CREATE TABLE ... LIKE as the CREATE TABLE that it means; any other statement unchanged.
     ///
     /// # Errors
-    /// When the other table is not there, or the two do not go together.
+    /// When the other table does not exist, or the two contradict each other.
     pub fn complete(&self, parsed: &Parsed) -> Result<Parsed> {
         let Statement::CreateTable(table) = &parsed.statement else { return Ok(parsed.clone()) };
         let Some(like) = &table.like else { return Ok(parsed.clone()) };
@@ -46,11 +46,11 @@ impl Catalog {
         like::merge(&source.definition, table, like).and_then(|whole| assemble(whole, parsed)).map_err(at)
     }
 
-    /// Carries out a CREATE: the same declaration again changes nothing, the same file may change its own declarations, any
-    /// other needs OR REPLACE.
+    /// Executes a CREATE: the same declaration again changes nothing, the same file may change its own declarations, any other change needs
+    /// OR REPLACE.
     ///
     /// # Errors
-    /// When the name is taken, or the file cannot be written. A statement that is no CREATE is a bug.
+    /// When the name is taken, or the file cannot be written. Any other statement is a bug.
     pub fn create(&mut self, parsed: &Parsed) -> Result<Created> {
         if let Statement::CreateDatabase(database) = &parsed.statement {
             return self.create_database(database, parsed);
@@ -91,10 +91,10 @@ impl Catalog {
         Ok(created)
     }
 
-    /// Whether a CREATE says what is declared already, or IF NOT EXISTS of what is there.
+    /// Whether a CREATE repeats an existing declaration, or has IF NOT EXISTS and the object exists.
     ///
     /// # Errors
-    /// When its database does not exist, or the name can mean several.
+    /// When its database does not exist, or the name is ambiguous.
     pub fn declares_again(&self, parsed: &Parsed) -> Result<bool> {
         let (written, space, manner) = entry::declared(&parsed.statement)?;
         let canonical = self.canonical(written)?;
@@ -107,7 +107,7 @@ impl Catalog {
         let store = Arc::clone(&self.store);
         let mut change = self.change(&store)?;
         if self.declarations.databases.contains(&database.name) {
-            // There is nothing about a database that could differ.
+            // Databases have no properties that could differ.
             return Ok(Created::Kept);
         }
         change.put_database(&database.name, &plain_path(&parsed.source.name), parsed)?;
@@ -116,7 +116,7 @@ impl Catalog {
     }
 }
 
-/// A file's name without `./` in front.
+/// Returns a file's name without a leading `./`.
 fn plain_path(name: &str) -> String {
     let mut name = name;
     while let Some(rest) = name.strip_prefix("./") {
@@ -125,8 +125,7 @@ fn plain_path(name: &str) -> String {
     name.to_string()
 }
 
-/// Whether two names mean the same file: one may be given from another folder than the other. What was typed (`<sql>`) is
-/// no file.
+/// Whether two names mean the same file: they may be relative to different folders. Typed text (`<sql>`) is not a file.
 fn same_file(a: &str, b: &str) -> bool {
     if a.starts_with('<') || b.starts_with('<') {
         return false;

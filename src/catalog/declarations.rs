@@ -1,4 +1,4 @@
-//! The declarations that all connections share: two layers, and the folder that one of them is kept in.
+//! The declarations that all connections share: two layers, and the folder of the first one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,22 +14,22 @@ use super::entry::{self, Entry, Key};
 use super::folder::{Folder, Lock};
 use super::{files, names};
 
-/// An entry and the file in which it stands.
+/// An entry and its file.
 #[derive(Debug, Clone)]
 struct StoredEntry {
     entry: Entry,
-    /// The file to replace or remove; nothing if the catalog is in memory.
+    /// The file to replace or remove; `None` if the catalog is in memory.
     file: Option<PathBuf>,
 }
 
-/// All that is declared and lasts, at one moment.
+/// All permanent declarations, at one moment.
 #[derive(Debug, Clone)]
 pub(super) struct Declarations {
-    /// The folder in which declarations are written; none if they are in memory.
+    /// The folder to which declarations are written; `None` if they are in memory.
     path: Option<PathBuf>,
     pub(super) databases: BTreeSet<String>,
     own: BTreeMap<Key, StoredEntry>,
-    /// Those of a shared folder, which is only read.
+    /// The declarations of a shared folder, which is only read.
     pub(super) shared: BTreeMap<Key, Entry>,
     /// Files that could not be read: file and error.
     pub(super) broken: Vec<(PathBuf, Error)>,
@@ -50,23 +50,23 @@ impl Default for Declarations {
 }
 
 impl Declarations {
-    /// The declaration under a key.
+    /// Returns the declaration under a key.
     pub(super) fn get(&self, key: &Key) -> Option<&Entry> {
         self.shared.get(key).or_else(|| self.own.get(key).map(|stored| &stored.entry))
     }
 
-    /// All keys; one that both layers have comes twice.
+    /// All keys; a key in both layers comes twice.
     pub(super) fn keys(&self) -> impl Iterator<Item = &Key> {
         self.own.keys().chain(self.shared.keys())
     }
 
-    /// The file that something new would have.
+    /// Returns the file of a new declaration.
     pub(super) fn file_of(&self, (space, canonical): &Key) -> Option<PathBuf> {
         let (_, last) = name::split(canonical);
         Some(files::folder_of(self.path.as_ref()?, &names::database(canonical)).join(files::file_name(*space, &last)))
     }
 
-    /// Makes entries of what the folder holds.
+    /// Loads the entries of the folder.
     fn load(&mut self, folder: &Folder) {
         self.own.clear();
         self.broken = folder.broken();
@@ -96,7 +96,7 @@ impl Declarations {
     }
 }
 
-/// The newest declarations, and the folder that they are kept in.
+/// The newest declarations, and their folder.
 #[derive(Debug, Default)]
 pub(super) struct Store {
     folder: Option<Folder>,
@@ -104,7 +104,7 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Those of a folder, which need not exist yet.
+    /// Opens a folder, which need not exist yet.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let folder = Folder::open(path)?;
         let mut newest = Declarations { path: Some(path.to_path_buf()), ..Declarations::default() };
@@ -112,14 +112,14 @@ impl Store {
         Ok(Self { folder: Some(folder), newest: Arc::new(newest) })
     }
 
-    /// A copy of declarations that is kept nowhere.
+    /// Copies declarations into a store that is never written.
     pub(super) fn detached(declarations: &Declarations) -> Self {
         let mut newest = Declarations { path: None, ..declarations.clone() };
         newest.own.values_mut().for_each(|stored| stored.file = None);
         Self { folder: None, newest: Arc::new(newest) }
     }
 
-    /// Adds the declarations of a shared folder or file over the others.
+    /// Adds the declarations of a shared folder or file.
     pub(super) fn add_shared(&mut self, shared: &Path) -> Result<()> {
         if !shared.exists() {
             return Err(Error::usage(format!("--catalog {} does not exist", shared.display()))
@@ -141,7 +141,7 @@ impl Store {
         Arc::clone(&self.newest)
     }
 
-    /// Reads what other processes have changed in the folder.
+    /// Reads the changes of other processes in the folder.
     pub(super) fn refresh(&mut self) -> Result<()> {
         if let Some(folder) = &mut self.folder
             && folder.refresh()?
@@ -152,14 +152,14 @@ impl Store {
     }
 }
 
-/// A change of declarations that is under way: no other connection and no other process makes one.
+/// A change of declarations in progress, which excludes changes by other connections and processes.
 pub(super) struct Change<'a> {
     store: MutexGuard<'a, Store>,
     _folder: Option<Lock>,
 }
 
 impl<'a> Change<'a> {
-    /// Takes the locks and reads what others have changed.
+    /// Takes the locks and reads the changes of others.
     pub(super) fn begin(store: &'a Mutex<Store>) -> Result<Self> {
         let mut store = store.lock();
         let folder = store.folder.as_ref().map(Folder::lock);
@@ -167,12 +167,12 @@ impl<'a> Change<'a> {
         Ok(Self { store, _folder: folder })
     }
 
-    /// The declarations with what has changed so far.
+    /// Returns the declarations with the changes so far.
     pub(super) fn declarations(&self) -> Arc<Declarations> {
         self.store.declarations()
     }
 
-    /// Writes an entry, in place of the one of its name.
+    /// Writes an entry, which replaces one of the same name.
     pub(super) fn put(&mut self, entry: Entry, parsed: &Parsed) -> Result<()> {
         let key = entry.key();
         let newest = &self.store.newest;
@@ -183,7 +183,7 @@ impl<'a> Change<'a> {
         }
         let newest = Arc::make_mut(&mut self.store.newest);
         newest.broken.retain(|(broken, _)| Some(broken) != file.as_ref());
-        // What is declared here now hides what a shared folder says.
+        // The new declaration hides that of a shared folder.
         newest.shared.remove(&key);
         newest.own.insert(key, StoredEntry { entry, file });
         Ok(())
@@ -211,7 +211,7 @@ impl<'a> Change<'a> {
         Ok(())
     }
 
-    /// Removes a database with what is in it.
+    /// Removes a database with all its objects.
     pub(super) fn remove_database(&mut self, database: &str) -> Result<()> {
         if let Some(path) = &self.store.newest.path {
             files::remove_folder(&files::folder_of(path, database))?;
@@ -219,7 +219,7 @@ impl<'a> Change<'a> {
         let newest = Arc::make_mut(&mut self.store.newest);
         newest.own.retain(|(_, name), _| names::database(name) != database);
         newest.databases.remove(database);
-        // The folder is gone: what was read of it is forgotten.
+        // The folder was removed: drop its declarations.
         self.store.refresh()
     }
 
@@ -231,7 +231,7 @@ impl<'a> Change<'a> {
     }
 }
 
-/// What a file declares, under its canonical name.
+/// Returns the entry that a file declares, under its canonical name.
 fn entry_of(declared: &files::Declared) -> Result<Entry> {
     let (written, ..) = entry::declared(&declared.parsed.statement)?;
     let (within, last) = name::split(written);

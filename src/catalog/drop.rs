@@ -1,4 +1,4 @@
-//! DROP: nothing goes that something else still uses.
+//! DROP, which refuses to remove an object that another one uses.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,10 +12,10 @@ use super::layers::Catalog;
 use super::names;
 
 impl Catalog {
-    /// Carries out a DROP; false if there was nothing to drop and IF EXISTS was said.
+    /// Executes a DROP; returns false if the object did not exist and the statement has IF EXISTS.
     ///
     /// # Errors
-    /// When there is no such thing, when something uses it, or when it is not ours to remove.
+    /// When there is no such object, when another one uses it, or when it is in a shared folder.
     pub fn drop(&mut self, drop: &Drop) -> Result<bool> {
         if drop.kind == DropKind::Database {
             return self.drop_database(drop);
@@ -25,7 +25,7 @@ impl Catalog {
         let what = drop.kind.what();
         let space = if drop.kind == DropKind::Function { Space::Functions } else { Space::Relations };
         let found = match self.find_from(&self.current, space, &drop.name) {
-            // Its database is not there either.
+            // Its database does not exist either.
             Err(_) if drop.if_exists && name::split(&drop.name).0.is_some_and(|d| self.database(&d).is_err()) => None,
             found => found?,
         };
@@ -38,7 +38,7 @@ impl Catalog {
             return Err(Error::sql(format!("`{name}` is a {}, not a {what}", entry.what())).hint(right));
         }
         let key = entry.key();
-        // What a temporary one has hidden takes its place.
+        // The object that a temporary one has hidden becomes visible.
         let replaced = self.temporary.contains_key(&key) && self.lasting(&key).is_some();
         if !replaced {
             self.refuse_users(&format!("{what} `{name}`"), &BTreeSet::from([key.clone()]))?;
@@ -52,10 +52,10 @@ impl Catalog {
         Ok(true)
     }
 
-    /// Refuses what [`Self::drop`] would refuse of something that is there.
+    /// Checks whether [`Self::drop`] would refuse an existing object.
     ///
     /// # Errors
-    /// When something uses it, or when it is not ours to remove.
+    /// When another object uses it, or when it is in a shared folder.
     pub fn refuse_drop(&self, drop: &Drop) -> Result<()> {
         let Some(entry) = self.find(&drop.name)? else { return Ok(()) };
         let key = entry.key();
@@ -63,7 +63,7 @@ impl Catalog {
         self.refuse_shared(&key)
     }
 
-    /// Refuses to take something away that others need.
+    /// Refuses to remove objects that others need.
     pub(super) fn refuse_users(&self, what: &str, keys: &BTreeSet<Key>) -> Result<()> {
         let users = self.users(keys);
         if users.is_empty() {
@@ -75,7 +75,7 @@ impl Catalog {
         Err(Error::sql(format!("{what} is used by {}", shown.join(", "))).hint(these))
     }
 
-    /// Refuses to change what a shared folder declares.
+    /// Refuses to change an object of a shared folder.
     pub(super) fn refuse_shared(&self, key: &Key) -> Result<()> {
         match self.declarations.shared.get(key) {
             Some(entry) => {

@@ -1,4 +1,4 @@
-//! One declared thing: what it says, the text that says it, and who wrote it.
+//! A declared object: its definition, its text, and the file that declared it.
 
 use std::sync::Arc;
 
@@ -11,37 +11,37 @@ use super::names;
 /// A declared table.
 #[derive(Debug, Clone)]
 pub struct TableEntry {
-    /// What it says; its name is canonical (see [`crate::sql::name`]).
+    /// Its definition; the name is canonical (see [`crate::sql::name`]).
     pub definition: CreateTable,
     /// The statement's text.
     pub text: String,
-    /// The file that declared it, as it was given.
+    /// The file that declared it, as the user named it.
     pub created_by: String,
-    /// The text in which its positions are.
+    /// The text to which its positions refer.
     pub source: Source,
 }
 
 /// A declared view.
 #[derive(Debug, Clone)]
 pub struct ViewEntry {
-    /// What it says; its name is canonical.
+    /// Its definition; the name is canonical.
     pub definition: CreateView,
     /// The statement's text.
     pub text: String,
-    /// The file that declared it, as it was given.
+    /// The file that declared it, as the user named it.
     pub created_by: String,
-    /// The text in which its positions are.
+    /// The text to which its positions refer.
     pub source: Source,
 }
 
 /// A declared function.
 #[derive(Debug, Clone)]
 pub struct FunctionEntry {
-    /// What it says; its name is canonical.
+    /// Its definition; the name is canonical.
     pub definition: CreateFunction,
     /// The statement's text.
     pub text: String,
-    /// The file that declared it, as it was given.
+    /// The file that declared it, as the user named it.
     pub created_by: String,
 }
 
@@ -56,7 +56,7 @@ pub enum Entry {
     Function(Arc<FunctionEntry>),
 }
 
-/// Names that can be the same without meaning the same.
+/// Namespaces: objects of different spaces may have the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Space {
     /// Tables and views.
@@ -65,10 +65,10 @@ pub enum Space {
     Functions,
 }
 
-/// A thing by its space and canonical name.
+/// The space and canonical name of an object.
 pub type Key = (Space, String);
 
-/// What a CREATE says besides what it declares.
+/// How a CREATE declares its object.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Manner {
     pub(super) temporary: bool,
@@ -102,7 +102,7 @@ impl Entry {
         }
     }
 
-    /// The file that declared it, as it was given.
+    /// The file that declared it, as the user named it.
     pub fn created_by(&self) -> &str {
         match self {
             Self::Table(t) => &t.created_by,
@@ -120,7 +120,7 @@ impl Entry {
         }
     }
 
-    /// As it stands in the middle of a sentence.
+    /// Its kind, for the middle of a sentence.
     pub fn what(&self) -> &'static str {
         match self {
             Self::Table(_) => "table",
@@ -130,12 +130,12 @@ impl Entry {
         }
     }
 
-    /// The database in which it is, and in which the names in it are looked up.
+    /// The database to which it belongs, and in which the names in it are looked up.
     pub fn database(&self) -> String {
         names::database(self.name())
     }
 
-    /// How it is found.
+    /// The key under which it is found.
     pub fn key(&self) -> Key {
         (self.space(), self.name().to_string())
     }
@@ -152,7 +152,7 @@ impl Entry {
         format!("{} `{}`", self.what(), self.name())
     }
 
-    /// What a statement declares, under its canonical name; nothing for one that declares nothing.
+    /// Returns the object that a statement declares, under its canonical name; `None` for other statements.
     pub(super) fn from_parsed(parsed: &Parsed, created_by: String, canonical: String) -> Option<Self> {
         let (text, source) = (parsed.text.clone(), parsed.source.clone());
         match &parsed.statement {
@@ -176,7 +176,7 @@ impl Entry {
 /// Name, space and manner of a CREATE.
 ///
 /// # Errors
-/// For any other statement; that would be a bug.
+/// For any other statement, which is a bug.
 pub(super) fn declared(statement: &Statement) -> Result<(&str, Space, Manner)> {
     match statement {
         Statement::CreateTable(t) => {

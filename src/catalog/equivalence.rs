@@ -1,4 +1,4 @@
-//! Whether two CREATE statements declare the same: white space, comments, OR REPLACE and IF NOT EXISTS aside.
+//! Whether two CREATE statements declare the same object: whitespace, comments, OR REPLACE and IF NOT EXISTS are ignored.
 
 use sqlparser::tokenizer::Token;
 
@@ -6,17 +6,17 @@ use crate::sql::all_tokens;
 
 use super::entry::Entry;
 
-/// Whether two entries are declared by the same: the same statement in the same dialect.
+/// Whether two entries have equal declarations: the same statement in the same dialect.
 pub(super) fn same(a: &Entry, b: &Entry) -> bool {
     a.dialect() == b.dialect() && same_text(a.text(), b.text())
 }
 
-/// Whether two statements declare the same. What cannot be compared is not the same.
+/// Whether two statements declare the same. Statements that cannot be compared differ.
 fn same_text(a: &str, b: &str) -> bool {
     a == b || matches!((essence(a), essence(b)), (Some(a), Some(b)) if a == b)
 }
 
-/// The tokens that matter.
+/// Returns the tokens that matter.
 fn essence(text: &str) -> Option<Vec<Token>> {
     const CREATE: usize = 1;
     let mut tokens = all_tokens(text)?;

@@ -4,13 +4,13 @@
 //! catalog/orders.sql              -- created by sql/transactions/flink/1_source.sql
 //!                                 CREATE OR REPLACE TABLE orders (...) WITH (...);
 //! catalog/to_cents.function.sql   functions have names of their own
-//! catalog/totals.sql              SET 'sql.dialect' = '...';  in front of what is not written in the default dialect
+//! catalog/totals.sql              SET 'sql.dialect' = '...';  before a declaration in another dialect than the default
 //! catalog/shop/                   a database
 //! catalog/shop/shop.database.sql  its declaration
 //! catalog/shop/orders.sql         CREATE TABLE orders (...): names in it are looked up in `shop`
 //! ```
-//! A file is replaced by renaming a complete one over it, so a reader never meets half a declaration. Who changes something holds
-//! the lock of the folder from reading to writing, so that two processes do not overwrite what the other one has just declared.
+//! A file is replaced by renaming a complete one over it, so a reader never sees half a declaration. A writer holds the lock of the folder
+//! from reading to writing, so that two processes do not overwrite each other's declarations.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -25,27 +25,27 @@ use crate::sql::{Dialect, dialect, parse};
 
 use super::entry::Space;
 
-/// How the first line of a file begins.
+/// The beginning of the first line of a file.
 const CREATED_BY: &str = "-- created by ";
 
-/// A statement of a file, and who wrote it.
+/// A declaration in a file, and who wrote it.
 #[derive(Debug, Clone)]
 pub(super) struct Declared {
     pub(super) parsed: Parsed,
     pub(super) created_by: String,
     pub(super) file: PathBuf,
-    /// The database whose folder it is in.
+    /// The database that owns the folder.
     pub(super) database: String,
 }
 
-/// A .sql file, and the database whose folder it is in.
+/// A .sql file, and the database that owns its folder.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct DeclarationFile {
     pub(super) database: String,
     pub(super) file: PathBuf,
 }
 
-/// The databases of a folder, and all .sql files in the order of their names; the path itself if it is a file.
+/// Lists the databases of a folder, and all .sql files in the order of their names; a path of a file is returned as it is.
 pub(super) fn list(path: &Path) -> Result<(Vec<String>, Vec<DeclarationFile>)> {
     let here = DEFAULT_DATABASE.to_string();
     if path.is_file() {
@@ -99,7 +99,7 @@ pub(super) fn read(place: &DeclarationFile) -> Result<Vec<Declared>> {
                 return Err(parsed.locate(error));
             }
             CreateTable(_) | CreateView(_) | CreateFunction(_) | CreateDatabase(_) => {}
-            // The parser has followed it.
+            // The parser has applied it.
             Set(setting) if dialect::KEYS.contains(&setting.key.as_str()) => continue,
             _ => {
                 let error = Error::sql("a catalog holds only CREATE TABLE, VIEW, FUNCTION and DATABASE");
@@ -112,12 +112,12 @@ pub(super) fn read(place: &DeclarationFile) -> Result<Vec<Declared>> {
     Ok(declared)
 }
 
-/// Writes one declaration as a whole.
+/// Writes one declaration as a complete file.
 pub(super) fn write(file: &Path, created_by: &str, dialect: Dialect, text: &str) -> Result<()> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let folder = file.parent().unwrap_or(Path::new("."));
     private::create_folder(folder).map_err(|error| cannot("create", folder, error))?;
-    // Not the object's name: with its escapes that may be as long as a name can be.
+    // The object's name is not used: with its escapes it may have the maximum length of a file name.
     let temporary = folder.join(format!(".{}-{}.tmp", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
     let created_by = created_by.replace(char::is_control, " ");
     let written = private::options()
@@ -140,7 +140,7 @@ pub(super) fn write(file: &Path, created_by: &str, dialect: Dialect, text: &str)
     })
 }
 
-/// Removes a declaration; one that is gone already is fine.
+/// Removes a declaration; a missing file is not an error.
 pub(super) fn remove(file: &Path) -> Result<()> {
     match fs::remove_file(file) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(cannot("remove", file, error)),
@@ -148,7 +148,7 @@ pub(super) fn remove(file: &Path) -> Result<()> {
     }
 }
 
-/// Removes a database's folder, with whatever is left in it that is not a declaration.
+/// Removes a database's folder, with any other files in it.
 pub(super) fn remove_folder(folder: &Path) -> Result<()> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(cannot("remove", folder, error)),
@@ -156,7 +156,7 @@ pub(super) fn remove_folder(folder: &Path) -> Result<()> {
     }
 }
 
-/// The folder of a database below that of the catalog.
+/// The folder of a database, below that of the catalog.
 pub(super) fn folder_of(catalog: &Path, database: &str) -> PathBuf {
     if database == DEFAULT_DATABASE { catalog.to_path_buf() } else { catalog.join(encoded(database)) }
 }
@@ -166,7 +166,7 @@ pub(super) fn database_file(catalog: &Path, database: &str) -> PathBuf {
     folder_of(catalog, database).join(format!("{}.database.sql", encoded(database)))
 }
 
-/// The name of an object's file, by its name without a database.
+/// Returns the file name of an object, from its name without a database.
 pub(super) fn file_name(space: Space, name: &str) -> String {
     match space {
         Space::Relations => format!("{}.sql", encoded(name)),

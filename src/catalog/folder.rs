@@ -1,4 +1,4 @@
-//! The catalog's own folder: what is in it, read again when it has changed, and its lock.
+//! The catalog's own folder: its files, which are read again when they have changed, and its lock.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -10,10 +10,9 @@ use crate::sql::name::DEFAULT_DATABASE;
 
 use super::files::{self, DeclarationFile, Declared};
 
-/// The folder in which declarations are written, and what it held when it was last read.
+/// The folder to which declarations are written, and its contents when it was last read.
 ///
-/// Several processes may write in it. [`Folder::refresh`] reads the files that are new or others than before, so it costs little
-/// to ask often.
+/// Several processes may write to it. [`Folder::refresh`] reads only new and changed files, so frequent calls are cheap.
 #[derive(Debug)]
 pub(super) struct Folder {
     pub(super) path: PathBuf,
@@ -31,14 +30,14 @@ pub(super) struct Lock {
 }
 
 impl Folder {
-    /// A folder, which need not exist yet.
+    /// Opens a folder, which need not exist yet.
     pub(super) fn open(path: &Path) -> Result<Self> {
         let mut folder = Self { path: path.to_path_buf(), databases: Vec::new(), files: BTreeMap::new() };
         folder.refresh()?;
         Ok(folder)
     }
 
-    /// Reads what has changed. Returns whether anything has.
+    /// Reads the files that have changed. Returns whether any has.
     pub(super) fn refresh(&mut self) -> Result<bool> {
         if !self.path.exists() {
             let changed = !self.files.is_empty() || !self.databases.is_empty();
@@ -50,7 +49,7 @@ impl Folder {
         let mut changed = databases != self.databases || places.len() != self.files.len();
         let mut before = std::mem::take(&mut self.files);
         for place in places {
-            // Gone since it was listed: then it is not there.
+            // The file was removed after the folder was listed.
             let Ok(stamp) = stamp(&place.file) else { continue };
             let read = match before.remove(&place) {
                 Some((same, read)) if same == stamp => read,
@@ -65,7 +64,7 @@ impl Folder {
         Ok(changed)
     }
 
-    /// What has just been written here, so that it is not read again: its places stay those of the script that it came from.
+    /// Records a file that was just written here, so that it is not read again: its places remain those of its script.
     pub(super) fn wrote(&mut self, declared: Declared) {
         let place = DeclarationFile { database: declared.database.clone(), file: declared.file.clone() };
         if let Ok(stamp) = stamp(&place.file) {
@@ -77,7 +76,7 @@ impl Folder {
         }
     }
 
-    /// What has just been removed here.
+    /// Records a file that was just removed here.
     pub(super) fn removed(&mut self, file: &Path) {
         self.files.retain(|place, _| place.file != file);
     }
@@ -87,17 +86,17 @@ impl Folder {
         &self.databases
     }
 
-    /// What the files declare, in the order of their names.
+    /// The declarations of the files, in the order of their names.
     pub(super) fn declared(&self) -> impl Iterator<Item = &Declared> {
         self.files.values().filter_map(|(_, read)| read.as_ref().ok())
     }
 
-    /// The files that cannot be understood.
+    /// The files that cannot be parsed.
     pub(super) fn broken(&self) -> Vec<(PathBuf, Error)> {
         self.files.iter().filter_map(|(place, (_, read))| Some((place.file.clone(), read.as_ref().err()?.clone()))).collect()
     }
 
-    /// Waits for the lock of the folder. A folder that cannot be written has no lock: then writing fails, if it comes to it.
+    /// Waits for the lock of the folder. A folder that is not writable has no lock: any write then fails.
     pub(super) fn lock(&self) -> Lock {
         let file = private::create_folder(&self.path).and_then(|()| {
             let file = private::options().create(true).truncate(false).write(true).open(self.path.join(".lock"))?;
@@ -114,7 +113,7 @@ fn stamp(file: &Path) -> std::io::Result<Stamp> {
     Ok((found.ino(), found.mtime(), found.mtime_nsec(), found.len()))
 }
 
-/// The only declaration of a file.
+/// Reads the only declaration of a file.
 fn only(place: &DeclarationFile) -> Result<Declared> {
     let mut declared = files::read(place)?;
     match (declared.pop(), declared.len()) {

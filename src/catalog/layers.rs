@@ -21,14 +21,14 @@ use super::names;
 ///                   ├─▶ Declarations, as of the last refresh: never change, so a statement sees one state of them
 ///                   └─▶ Store, shared by all connections: the newest Declarations, and the folder that they are kept in
 /// ```
-/// What one connection declares, the others see at their next [`Self::refresh`], as they see what other processes write into the folder.
+/// The other connections see a new declaration at their next [`Self::refresh`], as they see what other processes write into the folder.
 #[derive(Debug)]
 pub struct Catalog {
     pub(super) store: Arc<Mutex<Store>>,
     pub(super) declarations: Arc<Declarations>,
-    /// The database that names without one are in.
+    /// The database for names without one.
     pub(super) current: String,
-    /// These hide others of their name.
+    /// Temporary declarations, which hide others of the same name.
     pub(super) temporary: BTreeMap<Key, Entry>,
 }
 
@@ -44,20 +44,20 @@ impl Catalog {
         Self { store: Arc::new(Mutex::new(store)), declarations, current: DEFAULT_DATABASE.to_string(), temporary: BTreeMap::new() }
     }
 
-    /// A catalog that is not written anywhere.
+    /// A catalog that is never written.
     pub fn in_memory() -> Self {
         Self::over(Store::default())
     }
 
-    /// The declarations of a folder, which need not exist yet.
+    /// Opens the declarations of a folder, which need not exist yet.
     ///
     /// # Errors
-    /// When the folder cannot be read. A file that cannot be understood is a warning.
+    /// When the folder cannot be read. A file that cannot be parsed is a warning.
     pub fn open(folder: &Path) -> Result<Self> {
         Ok(Self::over(Store::open(folder)?))
     }
 
-    /// The declarations of a folder, and over them those of a shared folder or file, which are never written.
+    /// Opens the declarations of a folder, and above them those of a shared folder or file, which are never written.
     ///
     /// # Errors
     /// When one of them cannot be read.
@@ -69,14 +69,14 @@ impl Catalog {
         Ok(Self::over(store))
     }
 
-    /// The same declarations, of which nothing is written any more, and which no other connection sees.
+    /// Returns a catalog with the same declarations that writes nothing, and that no other connection sees.
     #[must_use]
     pub fn detached(self) -> Self {
         let Self { declarations, current, temporary, .. } = self;
         Self { current, temporary, ..Self::over(Store::detached(&declarations)) }
     }
 
-    /// The catalog of another connection: the same declarations, no temporary ones, the default database.
+    /// Returns the catalog of another connection: the same declarations, no temporary ones, the default database.
     #[must_use]
     pub fn connect(&self) -> Self {
         let declarations = self.store.lock().declarations();
@@ -84,7 +84,7 @@ impl Catalog {
         Self { store, declarations, current: DEFAULT_DATABASE.to_string(), temporary: BTreeMap::new() }
     }
 
-    /// Reads what other connections and other processes have changed.
+    /// Reads the changes of other connections and processes.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -95,8 +95,8 @@ impl Catalog {
         Ok(())
     }
 
-    /// Begins a change of the stored declarations: no other connection or process makes one until [`Self::done`]. Reads what others
-    /// have changed before.
+    /// Begins a change of the stored declarations: no other connection or process makes one until [`Self::done`]. First reads the changes
+    /// of others.
     ///
     /// # Errors
     /// When the folder cannot be read.
@@ -106,23 +106,23 @@ impl Catalog {
         Ok(change)
     }
 
-    /// Ends a change, and sees what it made.
+    /// Ends a change, and makes it visible here.
     pub(super) fn done(&mut self, change: Change<'_>) {
         self.declarations = change.declarations();
     }
 
-    /// What could not be read when the catalog was opened, one text per file, with place and caret.
+    /// Returns what could not be read when the catalog was opened, one text per file, with place and caret.
     pub fn warnings(&self) -> Vec<String> {
         let broken = self.declarations.broken.iter().chain(&self.declarations.broken_shared);
         broken.map(|(file, error)| format!("{} is left out: {error}", file.display())).collect()
     }
 
-    /// The database that names without one are in.
+    /// The database for names without one.
     pub fn current(&self) -> &str {
         &self.current
     }
 
-    /// Carries out USE.
+    /// Executes USE.
     ///
     /// # Errors
     /// When there is no such database.
@@ -137,7 +137,7 @@ impl Catalog {
         self.declarations.databases.iter().map(String::as_str)
     }
 
-    /// A database by name, as it was declared.
+    /// Returns a database's name as it was declared.
     ///
     /// # Errors
     /// When it does not exist.
@@ -170,23 +170,23 @@ impl Catalog {
         self.temporary.get(key).or_else(|| self.lasting(key))
     }
 
-    /// What outlives the connection.
+    /// Returns a declaration that is not temporary.
     pub(super) fn lasting(&self, key: &Key) -> Option<&Entry> {
         self.declarations.get(key)
     }
 
-    /// Looks a name up, from the current database; nothing if it is not declared.
+    /// Looks a name up from the current database; `None` if it is not declared.
     ///
     /// # Errors
-    /// When the name can mean several, or when its declaration could not be read.
+    /// When the name is ambiguous, or when its declaration could not be read.
     pub fn find(&self, name: &str) -> Result<Option<Entry>> {
         self.find_from(&self.current, Space::Relations, name)
     }
 
-    /// Looks a name up as something in this database may write it: exactly, else the only one that differs in case.
+    /// Looks a name up as an object of this database would: an exact match, else the only one that differs in case.
     ///
     /// # Errors
-    /// When the name can mean several, when its declaration could not be read, or when there is no such database.
+    /// When the name is ambiguous, when its declaration could not be read, or when there is no such database.
     pub fn find_from(&self, database: &str, space: Space, name: &str) -> Result<Option<Entry>> {
         let (within, last) = name::split(name);
         let database = match &within {
@@ -208,7 +208,7 @@ impl Catalog {
         self.broken_one(&database, space, &last).map_or(Ok(None), Err)
     }
 
-    /// Why a declaration could not be read, if there is one under this name.
+    /// Returns why the declaration of this name could not be read, if so.
     fn broken_one(&self, database: &str, space: Space, last: &str) -> Option<Error> {
         let file = self.declarations.file_of(&(space, names::canonical(database, last)))?;
         let (_, error) = self.declarations.broken.iter().find(|(broken, _)| *broken == file)?;
@@ -218,7 +218,7 @@ impl Catalog {
     /// Looks a table or view up.
     ///
     /// # Errors
-    /// When it is not declared, naming those that are near.
+    /// When it is not declared; the error lists similar names.
     pub fn get(&self, name: &str) -> Result<Entry> {
         self.find(name)?.ok_or_else(|| self.unknown("table or view", name))
     }
@@ -226,7 +226,7 @@ impl Catalog {
     /// Looks a table up.
     ///
     /// # Errors
-    /// When it is not declared, or a view.
+    /// When it is not declared, or is a view.
     pub fn get_table(&self, name: &str) -> Result<Arc<TableEntry>> {
         self.table_from(&self.current, name)
     }
@@ -234,15 +234,15 @@ impl Catalog {
     /// Looks a table up by its canonical name, whichever database is in use.
     ///
     /// # Errors
-    /// When it is not declared, or a view.
+    /// When it is not declared, or is a view.
     pub fn get_canonical_table(&self, canonical: &str) -> Result<Arc<TableEntry>> {
         self.table_from(DEFAULT_DATABASE, canonical)
     }
 
-    /// Looks a table up as something in this database may write its name.
+    /// Looks a table up as an object of this database would.
     ///
     /// # Errors
-    /// When it is not declared, or a view.
+    /// When it is not declared, or is a view.
     pub fn table_from(&self, database: &str, name: &str) -> Result<Arc<TableEntry>> {
         match self.find_from(database, Space::Relations, name)? {
             Some(Entry::Table(table)) => Ok(table),
@@ -251,7 +251,7 @@ impl Catalog {
         }
     }
 
-    /// A canonical name as it has to be written where the current database is in use.
+    /// Returns a canonical name as it must be written in the current database.
     pub fn written(&self, canonical: &str) -> String {
         match name::split(canonical) {
             (None, last) if self.current != DEFAULT_DATABASE => name::join(Some(DEFAULT_DATABASE), &last),
@@ -259,13 +259,13 @@ impl Catalog {
         }
     }
 
-    /// The error for a name that is not declared.
+    /// The error for an undeclared name.
     pub fn unknown(&self, what: &str, name: &str) -> Error {
         let names = self.names_in(if what == "function" { Space::Functions } else { Space::Relations });
         names::unknown(what, name, names.iter().map(String::as_str))
     }
 
-    /// The canonical name that something new would get.
+    /// Returns the canonical name that a new object would get.
     ///
     /// # Errors
     /// When its database does not exist.

@@ -1,17 +1,17 @@
-//! CREATE TABLE ... LIKE: what a table takes over from another one, by Flink's rules.
+//! CREATE TABLE ... LIKE: what a table inherits from another one, by Flink's rules.
 //!
-//! Physical columns come over always, before the new table's own. For each other feature one of
+//! Physical columns are always inherited, before the new table's own. For each other feature one of
 //!
-//! | | of the source | in both |
+//! | | in the source | in both |
 //! |---|---|---|
-//! | INCLUDING (the default) | comes over | is an error |
-//! | OVERWRITING (the default of OPTIONS) | comes over | the new table's counts |
-//! | EXCLUDING | stays behind | |
+//! | INCLUDING (the default) | inherited | an error |
+//! | OVERWRITING (the default of OPTIONS) | inherited | the new table's |
+//! | EXCLUDING | not inherited | |
 
 use crate::common::{Error, Result};
 use crate::sql::ast::{Column, ColumnKind, CreateTable, Feature, Like, Merge};
 
-/// The table that `CREATE TABLE derived (...) LIKE source (...)` declares.
+/// Returns the table that `CREATE TABLE derived (...) LIKE source (...)` declares.
 pub(super) fn merge(source: &CreateTable, derived: &CreateTable, like: &Like) -> Result<CreateTable> {
     let mut columns = Vec::new();
     for column in &source.columns {
@@ -63,7 +63,7 @@ pub(super) fn merge(source: &CreateTable, derived: &CreateTable, like: &Like) ->
     Ok(table)
 }
 
-/// The option of a feature: its own, else that of ALL, else Flink's default.
+/// Returns the option of a feature: its own, else that of ALL, else Flink's default.
 fn rule(like: &Like, feature: Feature) -> Merge {
     let said = |wanted| like.rules.iter().find(|(f, _)| *f == wanted).map(|(_, merge)| *merge);
     let default = if feature == Feature::Options { Merge::Overwriting } else { Merge::Including };

@@ -1,16 +1,16 @@
-//! Named things: tables, views, functions and the databases that they are in, and what a run changes about them.
+//! The catalog: tables, views, functions and their databases, and how a run overrides them.
 //!
-//! A [`Catalog`] is three layers: the declarations in the data folder, over them those of a shared folder (`--catalog`),
-//! over both what a connection declares with TEMPORARY. The first two are shared by all connections of a process (declarations.rs).
+//! A [`Catalog`] is three layers: the declarations in the data folder, over them those of a shared folder (`--catalog`), over both the
+//! TEMPORARY declarations of a connection. All connections of a process share the first two (declarations.rs).
 //!
 //! ```text
 //!  a statement ─▶ complete (like.rs) ─▶ create.rs, alter.rs, drop.rs ─▶ under the lock of all connections and the folder's (folder.rs): read what others
 //!                                                                      have changed, judge, write one file (files.rs)
-//!  a query     ─▶ resolve.rs: every name becomes the canonical one, hints and functions are put in ─▶ the planner
+//!  a query     ─▶ resolve.rs: names become canonical, hints and functions are expanded ─▶ the planner
 //! ```
-//! Names are *canonical* inside: as declared, with the database in front unless it is the default one ([`crate::sql::name`]).
-//! [`Overrides`] hold SET and `--option` ([`JobSettings`] is what they say about the job itself), and [`table_spec`] makes
-//! of a declaration what a connector needs.
+//! Names are *canonical* inside: as declared, with the database as prefix unless it is the default one ([`crate::sql::name`]).
+//! [`Overrides`] hold SET and `--option` ([`JobSettings`] are the settings of the job itself), and [`table_spec`] turns a declaration into
+//! what a connector needs.
 
 mod alter;
 mod assemble;

@@ -1,9 +1,9 @@
-//! Looking a name up among declared ones: exact, then the only one that differs in case, else an error.
+//! Looks a name up among declared ones: an exact match, then the only one that differs in case, else an error.
 
 use crate::common::{Error, Result, suggest};
 use crate::sql::name::{self, DEFAULT_DATABASE};
 
-/// The canonical name of a thing in a database (see [`crate::sql::name`]).
+/// Returns the canonical name of an object in a database (see [`crate::sql::name`]).
 pub fn canonical(database: &str, name: &str) -> String {
     name::join(Some(database).filter(|d| *d != DEFAULT_DATABASE), name)
 }
@@ -13,7 +13,7 @@ pub fn database(canonical: &str) -> String {
     name::split(canonical).0.unwrap_or_else(|| DEFAULT_DATABASE.to_string())
 }
 
-/// The declared name that `name` refers to, if any.
+/// Returns the declared name that `name` refers to, if any.
 ///
 /// # Errors
 /// When several names differ from it in case only.
@@ -38,7 +38,7 @@ pub fn find<'a>(name: &str, declared: impl IntoIterator<Item = &'a str>) -> Resu
     }
 }
 
-/// The error for a name that is not declared.
+/// The error for an undeclared name.
 pub fn unknown<'a>(what: &str, name: &str, declared: impl IntoIterator<Item = &'a str>) -> Error {
     let declared: Vec<&str> = declared.into_iter().collect();
     let hint = if declared.is_empty() {

@@ -1,6 +1,6 @@
-//! What a run changes about the declared options: SET, and `--option [TABLE.]KEY=VALUE`.
+//! How a run overrides declared options: SET, and `--option [TABLE.]KEY=VALUE`.
 //!
-//! In rising order: SET (only what a table leaves unset), what the table says, `--option KEY=`, `--option TABLE.KEY=`.
+//! In rising precedence: SET (only where a table has no value), the table's options, `--option KEY=`, `--option TABLE.KEY=`.
 //! The catalog keeps the original text.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,12 +26,12 @@ pub struct Overrides {
 struct Given {
     key: String,
     value: String,
-    /// Whether something knew it.
+    /// Whether a table or the job has used it.
     used: Arc<AtomicBool>,
 }
 
 impl Given {
-    /// `TABLE` and `KEY`, if the key begins with the name of a declared table; of several the longest counts (`db.t`).
+    /// Splits the key into `TABLE` and `KEY`, if it begins with the name of a declared table; the longest name is used (`db.t`).
     fn split<'a>(&'a self, tables: &BTreeSet<String>) -> (Option<&'a str>, &'a str) {
         let mut places = self.key.match_indices('.').map(|(dot, _)| (&self.key[..dot], &self.key[dot + 1..]));
         match places.rfind(|(table, key)| tables.contains(*table) && !key.is_empty()) {
@@ -45,7 +45,7 @@ impl Given {
         &self.value
     }
 
-    /// Sets the option; an empty value (`--option KEY=`) takes it out, so that its default counts again.
+    /// Sets the option; an empty value (`--option KEY=`) removes it, so that its default applies.
     fn put(&self, key: &str, options: &mut Options) {
         match self.using() {
             "" => options.unset(key),
@@ -55,10 +55,10 @@ impl Given {
 }
 
 impl Overrides {
-    /// Reads the values of `--option`.
+    /// Parses the values of `--option`.
     ///
     /// # Errors
-    /// When one of them is not `[TABLE.]KEY=VALUE`, or a setting of the job has a wrong value.
+    /// When one of them is not `[TABLE.]KEY=VALUE`, or a setting of the job is invalid.
     pub fn parse(options: &[impl AsRef<str>]) -> Result<Self> {
         let mut overrides = Self::default();
         for option in options {
@@ -74,29 +74,29 @@ impl Overrides {
             if settings::is_job_key(&key) {
                 settings::check(&key, value, &|_| false).map_err(as_usage)?;
             }
-            // The last one counts, as with other flags.
+            // The last one takes precedence, as with other flags.
             overrides.options.retain(|given| given.key != key);
             overrides.options.push(Given { key, value: value.to_string(), used: Arc::default() });
         }
         Ok(overrides)
     }
 
-    /// Those of another connection: the same `--option`s, nothing SET.
+    /// Returns the overrides of another connection: the same `--option`s, nothing SET.
     #[must_use]
     pub fn connect(&self) -> Self {
         Self { settings: BTreeMap::new(), ..self.clone() }
     }
 
-    /// Says which tables are declared; only their names can be the TABLE of an `--option`. To be called before
-    /// [`Self::effective`], and again when more are declared.
+    /// Registers declared tables; only their names can be the TABLE of an `--option`. Must be called before [`Self::effective`], and again
+    /// when more tables are declared.
     pub fn declare(&mut self, tables: impl IntoIterator<Item = String>) {
         self.tables.extend(tables);
     }
 
-    /// Carries out a SET. Returns a warning for one of Flink's keys that has no effect.
+    /// Executes a SET. Returns a warning for one of Flink's keys that has no effect.
     ///
     /// # Errors
-    /// When nothing knows the key, `table_option` (whether any connector does) included, or the value does not fit.
+    /// When the key is unknown, also to connectors (`table_option`), or the value is invalid.
     pub fn set(&mut self, setting: &Setting, table_option: &dyn Fn(&str) -> bool) -> Result<Option<String>> {
         secret::learn(&setting.key, &setting.value);
         let warning = settings::check(&setting.key, &setting.value, table_option)?;
@@ -107,7 +107,7 @@ impl Overrides {
         Ok(warning)
     }
 
-    /// Carries out a RESET, of one key or of all.
+    /// Executes a RESET of one key or of all.
     pub fn reset(&mut self, key: Option<&str>) {
         match key {
             Some(key) => {
@@ -118,19 +118,19 @@ impl Overrides {
         }
     }
 
-    /// There is one dialect, whose setting has two names.
+    /// The setting of the dialect has two names.
     fn forget_dialect(&mut self, key: &str) {
         if dialect::KEYS.contains(&key) {
             self.settings.retain(|key, _| !dialect::KEYS.contains(&key.as_str()));
         }
     }
 
-    /// What was SET, by key, as it may be shown: secret values as `****`.
+    /// Returns the values of SET by key, with secrets as `****`.
     pub fn settings(&self) -> impl Iterator<Item = (String, String)> {
         self.settings.iter().map(|(key, value)| (key.clone(), secret::shown_value(key, value)))
     }
 
-    /// The options of a table in this run; `known` says which keys its connector and formats know.
+    /// Returns the options of a table in this run; `known` says which keys its connector and formats support.
     pub fn effective(&self, table: &CreateTable, known: &dyn Fn(&str) -> bool) -> Options {
         const IDLE: (&str, &str) = ("table.exec.source.idle-timeout", "scan.watermark.idle-timeout");
         let mut options = table.options.clone();
@@ -144,7 +144,7 @@ impl Overrides {
                 fill(key, value);
             }
         }
-        // Flink's name for the default of all sources.
+        // Flink's setting for the default of all sources.
         if let Some(value) = self.settings.get(IDLE.0) {
             fill(IDLE.1, value);
         }
@@ -162,7 +162,7 @@ impl Overrides {
             if let (Some(name), key) = given.split(&self.tables)
                 && name == table.name
             {
-                // Also one that the connector does not know: it refuses it and lists what it knows.
+                // Also an unknown key: the connector refuses it and lists what it supports.
                 given.put(key, &mut options);
             }
         }
@@ -172,13 +172,13 @@ impl Overrides {
     /// The settings of the job.
     ///
     /// # Errors
-    /// When a value does not fit.
+    /// When a value is invalid.
     pub fn job_settings(&self) -> Result<JobSettings> {
         let mut job = JobSettings::default();
         for (key, value) in &self.settings {
             job.apply(key, value)?;
         }
-        // `--option` wins over SET as a whole: Flink's name for an interval in a script must not beat ours given outside.
+        // `--option` takes precedence over SET as a whole: Flink's name of an interval in a script must not beat ours on the command line.
         let mut given_job = JobSettings::default();
         for given in self.options.iter().filter(|given| given.split(&self.tables).0.is_none()) {
             if settings::is_job_key(&given.key) {
@@ -199,22 +199,22 @@ impl Overrides {
             runtime_mode: given_job.runtime_mode.or(job.runtime_mode),
             time_zone: given_job.time_zone.or(job.time_zone),
             result_mode: given_job.result_mode.or(job.result_mode),
-            // Here `--option` only says with which one scripts begin.
+            // Here `--option` only sets the dialect with which scripts begin.
             dialect: job.dialect.or(given_job.dialect),
         })
     }
 
-    /// The dialect in force: what was SET, or what `--option` gives, to which RESET goes back.
+    /// Returns the dialect in force: the one that was SET, or that of `--option`, to which RESET returns.
     ///
     /// # Errors
-    /// When a setting does not fit.
+    /// When a setting is invalid.
     pub fn dialect(&self) -> Result<InForce> {
         let given = self.connect().job_settings()?.dialect.unwrap_or_default();
         Ok(InForce::new(given, self.job_settings()?.dialect.unwrap_or_default()))
     }
 
-    /// Fails for an `--option` that nothing has used: neither a table for which [`Self::effective`] was asked nor the job.
-    /// `known` are the options of the tables, for the nearest spelling.
+    /// Fails for an unused `--option`: neither the job nor a table passed to [`Self::effective`] has it. `known` are the options of the
+    /// tables, for the nearest spelling.
     ///
     /// # Errors
     /// For the first such option.
@@ -228,8 +228,8 @@ impl Overrides {
         Err(self.unknown(given, known))
     }
 
-    /// Fails for an `--option` that nothing could ever use: no setting of jobs and no option of any connector or format (`is_known`), of all
-    /// tables or of one. To be asked where a run has no end after which [`Self::check_used`] could tell.
+    /// Fails for an `--option` that can never be used: no setting of jobs and no option of any connector or format (`is_known`), for all
+    /// tables or for one. For runs without an end at which [`Self::check_used`] could be called.
     ///
     /// # Errors
     /// For the first such option.
@@ -244,7 +244,7 @@ impl Overrides {
         known.sort_unstable();
         known.dedup();
         let error = Error::usage(format!("--option {}: nothing in this run knows this option", given.key));
-        // `TABEL.key`: the key is known, the table is not.
+        // In `TABEL.key` the key is known, the table is not.
         if let Some((table, key)) = given.key.split_once('.')
             && known.contains(&key)
         {
@@ -261,7 +261,7 @@ impl Overrides {
     }
 }
 
-/// The same error, for a flag instead of a statement.
+/// Returns the same error, for a flag instead of a statement.
 fn as_usage(error: Error) -> Error {
     let usage = Error::usage(format!("--option: {}", error.message()));
     match error.hint_text() {

@@ -1,4 +1,4 @@
-//! What a declaration refers to: so that nothing is dropped under what uses it.
+//! Finds the objects that a declaration refers to, so that none is dropped while another uses it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -21,7 +21,7 @@ const TABLE_OPTIONS: [&str; 2] = ["dead-letter.table", "late-rows.table"];
 pub(super) struct ReferencedNames {
     pub(super) relations: BTreeSet<String>,
     pub(super) functions: BTreeSet<String>,
-    /// Names that WITH gives.
+    /// Names of common table expressions.
     ctes: BTreeSet<String>,
 }
 
@@ -45,7 +45,7 @@ impl Visitor for ReferencedNames {
 
     fn pre_visit_relation(&mut self, relation: &ObjectName) -> ControlFlow<()> {
         let mut relation = relation.clone();
-        // What cannot be read here is refused where the query is planned.
+        // A hint that is invalid here is refused when the query is planned.
         let _ = hints::of_name(&mut relation);
         self.relations.extend(written(&relation).ok().flatten());
         ControlFlow::Continue(())
@@ -59,7 +59,7 @@ impl Visitor for ReferencedNames {
     }
 }
 
-/// A name in a query as one text; `None` if the catalog has no such name.
+/// Returns a name in a query as one text; `None` if the catalog has no such name.
 ///
 /// # Errors
 /// When it names another catalog, or has too many parts.
@@ -69,7 +69,7 @@ pub(super) fn written(object: &ObjectName) -> Result<Option<String>> {
 }
 
 impl Catalog {
-    /// What an entry refers to, it may be itself.
+    /// Returns the objects to which an entry refers, possibly itself.
     fn references(&self, entry: &Entry) -> BTreeSet<Key> {
         let mut found = ReferencedNames::default();
         let mut add = |names: ReferencedNames| {
@@ -98,14 +98,14 @@ impl Catalog {
         keys
     }
 
-    /// What refers to one of these, and is none of them.
+    /// Returns other objects that refer to one of these.
     pub(super) fn users(&self, of: &BTreeSet<Key>) -> Vec<Entry> {
         let uses = |entry: &Entry| !of.contains(&entry.key()) && !self.references(entry).is_disjoint(of);
         self.entries().into_iter().filter(uses).collect()
     }
 
-    /// What an INSERT or a materialized view is made of, seen from the current database: each thing, also through views and functions, with
-    /// the text that declares it.
+    /// Returns everything on which an INSERT or a materialized view depends, seen from the current database: each object, also through
+    /// views and functions, with its declaration.
     pub fn made_of(&self, parsed: &Parsed) -> BTreeMap<Key, String> {
         let mut names = ReferencedNames::default();
         let query = match &parsed.statement {
@@ -124,8 +124,8 @@ impl Catalog {
         self.with_references(entries).into_iter().map(|(key, entry)| (key, entry.text().to_string())).collect()
     }
 
-    /// The tables that a query reads, also through views, seen from the current database; nothing if it reads anything else: a materialized
-    /// view, or a table without a declaration.
+    /// Returns the tables that a query reads, also through views, seen from the current database; `None` if it reads a materialized view,
+    /// or a table without a declaration.
     pub fn tables_of(&self, query: &Query) -> Option<Vec<Arc<TableEntry>>> {
         let names = ReferencedNames::new(query).relations;
         let entries = names.iter().map(|name| self.find_from(&self.current, Space::Relations, name).ok().flatten());
@@ -138,7 +138,7 @@ impl Catalog {
         tables.collect()
     }
 
-    /// These, and all that they use.
+    /// Returns these entries, and everything that they use.
     fn with_references(&self, mut todo: Vec<Entry>) -> BTreeMap<Key, Entry> {
         let mut found = BTreeMap::new();
         while let Some(entry) = todo.pop() {
@@ -149,15 +149,15 @@ impl Catalog {
         found
     }
 
-    /// The text that declares something, if it is there.
+    /// Returns the declaration of an object, if it exists.
     pub fn text_of(&self, key: &Key) -> Option<&str> {
         self.exact(key).map(Entry::text)
     }
 
-    /// Refuses a view or function that needs itself, also through others: it would never end to be put in the place of its name.
+    /// Refuses a view or function that refers to itself, also through others: expanding it would never end.
     ///
     /// # Errors
-    /// Names what is in the circle.
+    /// Names the objects of the cycle.
     pub fn refuse_circle(&self, entry: &Entry) -> Result<()> {
         let (own, first) = (entry.key(), entry.shown());
         let mut todo: Vec<(Vec<String>, Entry)> = vec![(Vec::new(), entry.clone())];
@@ -169,7 +169,7 @@ impl Catalog {
                     let error = Error::sql(format!("{} needs itself{through}", first));
                     return Err(error.hint("it stands for its definition, which would have no end"));
                 }
-                // Tables stand for themselves.
+                // Tables are not expanded.
                 if let Some(next @ (Entry::View(_) | Entry::Function(_))) = self.exact(&key)
                     && seen.insert(key)
                 {

@@ -1,4 +1,4 @@
-//! Statements that a detached catalog has carried out, carried out again by the catalog that is written.
+//! Repeats the statements of a detached catalog on the catalog that is written.
 
 use crate::common::Result;
 use crate::sql::ast::{Parsed, Statement};
@@ -6,11 +6,11 @@ use crate::sql::ast::{Parsed, Statement};
 use super::layers::Catalog;
 
 impl Catalog {
-    /// Carries out again what a [detached](Catalog::detached) catalog over the same declarations has carried out: nothing but
-    /// the catalog is asked. Statements that change no catalog are passed over.
+    /// Repeats a statement that a [detached](Catalog::detached) catalog over the same declarations has executed; only the catalog changes.
+    /// Skips statements that do not change the catalog.
     ///
     /// # Errors
-    /// When another process has declared something in between, or a file cannot be written.
+    /// When another process has declared something meanwhile, or a file cannot be written.
     pub fn replay(&mut self, parsed: &Parsed) -> Result<()> {
         let replayed = match &parsed.statement {
             Statement::CreateTable(_) => self.complete(parsed).and_then(|whole| self.create(&whole)).map(drop),

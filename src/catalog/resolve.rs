@@ -1,4 +1,4 @@
-//! Names in queries: each becomes the canonical one, and what stands for something else is put in.
+//! Resolves names in queries to canonical ones, and expands hints and functions.
 //!
 //! | in the query | becomes |
 //! |---|---|
@@ -10,7 +10,7 @@
 //! | `FROM o JOIN t FOR SYSTEM_TIME AS OF o.pt ON o.a = t.a` | `FROM o JOIN t ON (o.a = t.a) AND __system_time_as_of(o.pt, ...)`, see [`as_of`] |
 //! | `f(a + 1)`, with `CREATE FUNCTION f(x INT) RETURNS INT AS x * 2` | `CAST(CAST(a + 1 AS INT) * 2 AS INT)` |
 //!
-//! A name that is nowhere declared stays: it may be a window function, a file, or an error, which the planner distinguishes.
+//! An undeclared name is kept: it may be a window function, a file, or an error, which the planner distinguishes.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -32,17 +32,17 @@ use super::layers::Catalog;
 use super::names;
 use super::references::{ReferencedNames, written};
 
-/// Of this many parts of expressions the functions of a query may be.
+/// The maximum size of the expanded functions of a query, in nodes of expressions.
 const MOST_PARTS: usize = 100_000;
 
-/// A table as one query uses it: with the options of its hint.
+/// A table with the options of a hint, as one query uses it.
 #[derive(Debug, Clone)]
 pub struct Hinted {
-    /// Under what name the query finds it.
+    /// The name under which the query finds it.
     pub name: String,
     /// The canonical name of the table.
     pub table: String,
-    /// What the hint says.
+    /// The options of the hint.
     pub options: Options,
 }
 
@@ -52,26 +52,26 @@ pub struct Resolver<'c> {
     catalog: &'c Catalog,
     database: String,
     dialect: Dialect,
-    /// Functions whose expressions this is part of: a catalog that was edited by hand may hold a circle.
+    /// The functions being expanded: a catalog that was edited by hand may have a cycle.
     within: Vec<String>,
-    /// Names that WITH gives, per query around.
+    /// Names of common table expressions, per enclosing query.
     ctes: Vec<BTreeSet<String>>,
     /// `db.table` in FROM, in lower case.
     qualified: BTreeSet<(String, String)>,
     hinted: Vec<Hinted>,
-    /// How many parts calls of our functions have become.
+    /// The number of expression nodes to which calls were expanded.
     written_out: Rc<Cell<usize>>,
 }
 
 impl<'c> Resolver<'c> {
-    /// A resolver for the names in an object of this database, written in this dialect.
+    /// Creates a resolver for the names in an object of this database, written in this dialect.
     pub fn new(catalog: &'c Catalog, database: &str, dialect: Dialect) -> Self {
         let (within, ctes, hinted) = (Vec::new(), Vec::new(), Vec::new());
         let written_out = Rc::default();
         Self { written_out, catalog, database: database.to_string(), dialect, within, ctes, qualified: BTreeSet::new(), hinted }
     }
 
-    /// Resolves a query, or an expression. Returns the tables that hints have made.
+    /// Resolves a query, or an expression. Returns the tables with hints.
     ///
     /// # Errors
     /// With line and column ([`Error::line_column`]).
@@ -115,7 +115,7 @@ impl<'c> Resolver<'c> {
         Ok(())
     }
 
-    /// A table with the options of a hint.
+    /// Adds a table with the options of a hint.
     fn hint(&mut self, entry: &Entry, options: Options) -> Result<String> {
         let Entry::Table(table) = entry else {
             return Err(Error::sql(format!("`{}` is a {}, which has no options", entry.name(), entry.what())));
@@ -127,7 +127,7 @@ impl<'c> Resolver<'c> {
         Ok(name)
     }
 
-    /// The expression that a call of one of our functions stands for; nothing for any other call.
+    /// Expands a call of a declared function; `None` for any other call.
     fn call(&mut self, call: &Function) -> Result<Option<Expr>> {
         let Ok(Some(said)) = written(&call.name) else { return Ok(None) };
         let Ok(Some(Entry::Function(function))) = self.catalog.find_from(&self.database, Space::Functions, &said) else { return Ok(None) };
@@ -164,7 +164,7 @@ impl<'c> Resolver<'c> {
         Ok(Some(body))
     }
 
-    /// `shop.orders.id` without the database, if `shop.orders` is in FROM.
+    /// Returns `shop.orders.id` without the database, if `shop.orders` is in FROM.
     fn shorten(&self, path: &mut Vec<Ident>) {
         if let [first, second, _, ..] = path.as_slice()
             && self.qualified.contains(&(first.value.to_lowercase(), second.value.to_lowercase()))
@@ -219,7 +219,7 @@ impl VisitorMut for Resolver<'_> {
         broken(self.table(factor))
     }
 
-    /// After the arguments, which are resolved where they stand.
+    /// Runs after the arguments, which are resolved in the scope of the call.
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<Self::Break> {
         match expr {
             Expr::CompoundIdentifier(path) => self.shorten(path),
@@ -237,7 +237,7 @@ impl VisitorMut for Resolver<'_> {
     }
 }
 
-/// Of how many parts an expression is.
+/// Returns the number of nodes of an expression.
 fn parts(expr: &Expr) -> usize {
     let mut parts = 0;
     let _: ControlFlow<()> = visit_expressions(expr, |_| {
@@ -254,7 +254,7 @@ fn broken(result: Result<()>) -> ControlFlow<Box<Error>> {
     }
 }
 
-/// Where a name stands.
+/// Returns the location of a name.
 fn place(name: &ObjectName) -> Option<Location> {
     name.0.first().and_then(|part| part.as_ident()).map(|ident| ident.span.start)
 }
@@ -266,7 +266,7 @@ fn located(error: Error, at: Option<Location>) -> Error {
     }
 }
 
-/// The arguments of a call, each cast to its parameter's type.
+/// Returns the arguments of a call, each cast to its parameter's type.
 fn arguments(function: &FunctionEntry, call: &Function) -> Result<Vec<Expr>> {
     let (name, parameters) = (&function.definition.name, &function.definition.parameters);
     let usage = || {
@@ -297,7 +297,7 @@ fn cast(expr: Expr, sql_type: &SqlType) -> Expr {
     Expr::Cast { kind: CastKind::Cast, expr: Box::new(Expr::Nested(Box::new(expr))), data_type, array: false, format: None }
 }
 
-/// Puts arguments in the place of parameters.
+/// Replaces parameters by arguments.
 struct Parameters<'f> {
     function: &'f FunctionEntry,
     args: Vec<Expr>,

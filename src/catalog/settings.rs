@@ -1,4 +1,4 @@
-//! What SET and `--option` say about the job itself, and which of Flink's keys we know.
+//! The settings of a job, from SET and `--option`, and Flink's keys that are accepted.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use crate::common::{Error, Result, suggest, units};
 use crate::sql::Dialect;
 use crate::state::key_groups::MAX_KEY_GROUPS;
 
-/// How a query with an unbounded source is answered.
+/// How a query with an unbounded source runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RuntimeMode {
-    /// Goes on for ever.
+    /// Runs for ever.
     Streaming,
     /// Reads up to now and ends.
     Batch,
@@ -22,11 +22,11 @@ pub enum ResultMode {
     Table,
     /// A list of changes.
     Changelog,
-    /// Rows as they come, with their kind in a column.
+    /// Rows as they come, with their row kind in a column.
     Tableau,
 }
 
-/// Settings of a job; what was not said is nothing.
+/// Settings of a job; `None` where nothing was set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobSettings {
     /// `checkpoint.interval`: between commits; zero commits every epoch.
@@ -43,15 +43,15 @@ pub struct JobSettings {
     pub idle_timeout: Option<Duration>,
     /// `table.exec.emit.allow-lateness`: how late a row may be for its window.
     pub allow_lateness: Option<Duration>,
-    /// `table.exec.state.ttl`: how long state is kept that does not change; zero: for ever.
+    /// `table.exec.state.ttl`: how long unchanged state is kept; zero: for ever.
     pub state_ttl: Option<Duration>,
-    /// `parallelism.default`: in how many partitions its stages run; as many as there are cores if not said.
+    /// `parallelism.default`: the partitions of its stages; by default the number of cores.
     pub parallelism: Option<usize>,
-    /// `pipeline.max-parallelism`: the most partitions that a job can ever have.
+    /// `pipeline.max-parallelism`: the maximum number of partitions that a job can ever have.
     pub max_parallelism: Option<usize>,
     /// `execution.runtime-mode`.
     pub runtime_mode: Option<RuntimeMode>,
-    /// `table.local-time-zone`: the session's zone, UTC if not said.
+    /// `table.local-time-zone`: the session's zone, UTC by default.
     pub time_zone: Option<String>,
     /// `sql-client.execution.result-mode`.
     pub result_mode: Option<ResultMode>,
@@ -59,7 +59,7 @@ pub struct JobSettings {
     pub dialect: Option<Dialect>,
 }
 
-/// Keys that are settings of the job, with Flink's names where Flink has one.
+/// Keys of settings of the job, with Flink's names where Flink has one.
 pub const KEYS: [&str; 17] = [
     "checkpoint.interval",
     "execution.checkpointing.interval",
@@ -80,7 +80,7 @@ pub const KEYS: [&str; 17] = [
     "sql-client.execution.result-mode",
 ];
 
-/// Flink's keys that change nothing here, and why; `*` stands for any end.
+/// Flink's keys that have no effect here, and why; `*` matches any suffix.
 const IGNORED: [(&str, &str); 43] = [
     ("pipeline.auto-watermark-interval", "watermarks move with every epoch"),
     ("pipeline.*", "it configures Flink's runtime"),
@@ -135,7 +135,7 @@ pub fn is_job_key(key: &str) -> bool {
 /// Checks a SET: a setting of the job, an option of some connector, or one of Flink's keys, for which a warning is returned.
 ///
 /// # Errors
-/// When the key is none of them, or the value does not fit.
+/// When the key is unknown, or the value is invalid.
 pub fn check(key: &str, value: &str, table_option: &dyn Fn(&str) -> bool) -> Result<Option<String>> {
     if is_job_key(key) {
         JobSettings::default().apply(key, value)?;
@@ -146,7 +146,7 @@ pub fn check(key: &str, value: &str, table_option: &dyn Fn(&str) -> bool) -> Res
     }
     let ignored = IGNORED.iter().find(|(known, _)| known.strip_suffix('*').map_or(*known == key, |family| key.starts_with(family)));
     match ignored {
-        // A slip of the pen must not pass for one of Flink's many keys.
+        // A typo must not pass for one of Flink's many keys.
         Some(_) if let Some(near) = KEYS.iter().find(|known| strsim::damerau_levenshtein(known, key) <= 2) => {
             Err(Error::sql(format!("unknown setting `{key}`")).hint(format!("did you mean `{near}`?")))
         }
@@ -156,13 +156,13 @@ pub fn check(key: &str, value: &str, table_option: &dyn Fn(&str) -> bool) -> Res
 }
 
 impl JobSettings {
-    /// Sets one of [`KEYS`]; others are left alone.
+    /// Sets one of [`KEYS`]; ignores others.
     pub(super) fn apply(&mut self, key: &str, value: &str) -> Result<()> {
         let wrong = |error: Error| error.context(format!("setting `{key}`"));
         match key {
             "checkpoint.interval" => self.checkpoint_interval = Some(units::duration(value).map_err(wrong)?),
             "execution.checkpointing.interval" => {
-                // Our own name for it wins, whichever comes first.
+                // Our own name takes precedence, whichever comes first.
                 let interval = units::duration(value).map_err(wrong)?;
                 self.checkpoint_interval.get_or_insert(interval);
             }
@@ -174,14 +174,14 @@ impl JobSettings {
             "table.exec.emit.allow-lateness" => self.allow_lateness = Some(units::duration(value).map_err(wrong)?),
             "table.exec.state.ttl" => self.state_ttl = Some(units::duration(value).map_err(wrong)?),
             "parallelism.default" => self.parallelism = partitions(value).map_err(wrong)?,
-            // Flink has both, and lets the one win that is about tables alone only if it is set; here they are the same.
+            // Flink has both, and the one for tables takes precedence if it is set; here they are the same.
             "table.exec.resource.default-parallelism" => self.parallelism = self.parallelism.or(partitions(value).map_err(wrong)?),
             "pipeline.max-parallelism" => self.max_parallelism = partitions(value).map_err(wrong)?,
             "execution.runtime-mode" => {
                 self.runtime_mode = match choice(value, &["streaming", "batch", "automatic"]).map_err(wrong)? {
                     0 => Some(RuntimeMode::Streaming),
                     1 => Some(RuntimeMode::Batch),
-                    _ => None, // which of them is decided by the sources, as if nothing was said
+                    _ => None, // the sources decide which, as by default
                 }
             }
             "table.local-time-zone" => self.time_zone = zone(value).map_err(wrong)?,
@@ -199,7 +199,7 @@ impl JobSettings {
     }
 }
 
-/// A whole number above zero.
+/// Parses a positive integer.
 fn count(value: &str) -> Result<usize> {
     value
         .trim()
@@ -209,7 +209,7 @@ fn count(value: &str) -> Result<usize> {
         .ok_or_else(|| Error::sql(format!("`{value}` is not a number of at least 1")).hint("write digits only: 100000"))
 }
 
-/// A number of partitions; `-1` is Flink's word for none.
+/// Parses a number of partitions; `-1` means none in Flink.
 fn partitions(value: &str) -> Result<Option<usize>> {
     if value.trim() == "-1" {
         return Ok(None);
@@ -222,13 +222,13 @@ fn partitions(value: &str) -> Result<Option<usize>> {
     }
 }
 
-/// The index of one of these words, in any case.
+/// Returns the index of one of these words, ignoring case.
 fn choice(value: &str, words: &[&str]) -> Result<usize> {
     let found = words.iter().position(|word| word.eq_ignore_ascii_case(value.trim()));
     found.ok_or_else(|| Error::sql(format!("cannot be '{value}'")).hint(suggest::hint(value, words)))
 }
 
-/// A zone's name, or nothing for Flink's `default`, which is UTC here and never the machine's.
+/// Returns a zone's name, or `None` for Flink's `default`, which is UTC here and never the machine's zone.
 fn zone(value: &str) -> Result<Option<String>> {
     let value = value.trim();
     if value.eq_ignore_ascii_case("default") {

@@ -1,11 +1,11 @@
-//! From a declaration to what a connector needs.
+//! Turns a declaration into the table that a connector needs.
 
 use crate::common::{Error, Result, secret};
 use crate::connectors::{TableColumn, TableSpec};
 use crate::sql::ast::{ColumnKind, CreateTable, Options};
 
-/// The table as its connector sees it: with `options` (from [`super::Overrides::effective`]) in place of the declared
-/// ones, references in their values resolved, and without computed columns.
+/// Returns the table as its connector sees it: with `options` (from [`super::Overrides::effective`]) instead of the declared ones,
+/// references in their values resolved, and without computed columns.
 ///
 /// # Errors
 /// When there is no `connector`, or a reference cannot be resolved.
@@ -40,8 +40,8 @@ pub fn table_spec(table: &CreateTable, options: &Options) -> Result<TableSpec> {
     })
 }
 
-/// Puts in what `${env:NAME}`, `${env:NAME:-default}` and `${file:PATH}` stand for; any other text stays as it is. The end
-/// of a file's last line is not part of its value.
+/// Replaces the references `${env:NAME}`, `${env:NAME:-default}` and `${file:PATH}`; any other text is unchanged. The line end after a
+/// file's last line is not part of its value.
 ///
 /// # Errors
 /// When a variable is not set and has no default, or a file cannot be read.
@@ -74,7 +74,7 @@ pub fn resolve_references(value: &str) -> Result<String> {
 fn environment(inside: &str) -> Result<String> {
     let (name, default) = inside.split_once(":-").map_or((inside, None), |(name, default)| (name, Some(default)));
     let name = name.trim();
-    // As in a shell, a default also stands in for an empty value. A name with `=` or NUL cannot be set.
+    // As in a shell, a default also replaces an empty value. A name with `=` or NUL cannot be set.
     match (std::env::var(name).ok(), default) {
         (Some(value), None) => Ok(value),
         (Some(value), Some(_)) if !value.is_empty() => Ok(value),

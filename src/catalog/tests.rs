@@ -1,4 +1,4 @@
-//! The catalog over its folder.
+//! Tests of the catalog and its folder.
 
 use std::fs;
 
@@ -205,7 +205,7 @@ fn connections_share_what_lasts_and_keep_the_rest_apart() {
     }
 }
 
-/// All of them read, judge and write: without the lock two would find the name free.
+/// All processes read, check and write: without the lock two would find the name free.
 #[test]
 fn one_of_many_declares_a_name() {
     let dir = tempfile::tempdir().unwrap();
@@ -276,7 +276,7 @@ fn the_dialect_of_a_declaration_is_kept() {
     let dialects: Vec<_> = again.entries().iter().map(|entry| (entry.name().to_string(), entry.dialect().name())).collect();
     assert_eq!(dialects, [("TOTALS".to_string(), "test"), ("plain".to_string(), "flink")]);
     assert_eq!(again.create(&kept).unwrap(), Created::Kept);
-    // ALTER writes it in the dialect in which it is then.
+    // ALTER writes the declaration in the dialect in force at that time.
     let alter = statement("c.sql", "ALTER VIEW totals RENAME TO sums");
     let Statement::Alter(change) = &alter.statement else { panic!() };
     let after = again.altered(change, &alter).unwrap().unwrap();

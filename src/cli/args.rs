@@ -1,4 +1,4 @@
-//! Flags, as in the field: the same names mean the same in every subcommand.
+//! Command-line flags. A name means the same in every subcommand.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `millstream check FILE...`: what files would do, and all that is wrong with them.
+//! `millstream check FILE...`: what files would do, and everything that is wrong with them.
 
 use std::time::Duration;
 
@@ -14,21 +14,21 @@ use crate::shell::render::Format;
 use super::args::{CheckArgs, Common};
 use super::setup;
 
-/// How long a server may take to answer before it counts as away.
+/// How long a server may take to answer before it counts as unreachable.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What was found so far.
+/// The result so far.
 #[derive(Default)]
 struct CheckReport {
     statements: u64,
     errors: u64,
     /// The kind of the first error, which gives the exit code.
     first: Option<ErrorKind>,
-    /// Names whose declarations are wrong: what needs them cannot be judged.
+    /// Names with invalid declarations: statements that use them cannot be checked.
     undeclared: Vec<String>,
 }
 
-/// Says of each statement what it would do, on stdout, and what is wrong, on stderr.
+/// Prints for each statement what it would do, on stdout, and what is wrong, on stderr.
 pub(super) async fn check(common: &Common, args: CheckArgs) -> Result<()> {
     let variables = Variables::parse(&common.variables)?;
     let sources = setup::sources(&args.files)?;
@@ -92,7 +92,7 @@ impl CheckReport {
     }
 }
 
-/// Where the options of a statement begin: at a hint, or at WITH or OPTIONS with a parenthesis behind it.
+/// Returns the position of a statement's options: a hint, or WITH or OPTIONS followed by a parenthesis.
 fn options_of(text: &str) -> Option<usize> {
     let upper = text.to_ascii_uppercase();
     let opens = |word: &str| {
@@ -105,7 +105,7 @@ fn options_of(text: &str) -> Option<usize> {
     [upper.find("/*+"), opens("WITH"), opens("OPTIONS")].into_iter().flatten().min()
 }
 
-/// The place and the beginning of a statement, and its check result.
+/// Prints the place and the beginning of a statement, and its check result.
 fn show(parsed: &Parsed, facts: &[Fact]) {
     const WIDTH: usize = 80;
     let text = secret::shown(&parsed.text).split_whitespace().collect::<Vec<_>>().join(" ");
@@ -126,7 +126,7 @@ fn show(parsed: &Parsed, facts: &[Fact]) {
     }
 }
 
-/// Asks a table for a row.
+/// Reads a row of a table.
 async fn reach(connection: &Connection, table: &str) -> Result<()> {
     let asked = tokio::time::timeout(PATIENCE, connection.sample(table)).await;
     let seconds = PATIENCE.as_secs();

@@ -6,7 +6,7 @@ use crate::common::Result;
 
 use super::args::CompletionsArgs;
 
-/// Prints the script that the shell is to read.
+/// Prints the completion script for the shell.
 pub(super) fn completions(args: &CompletionsArgs, command: &mut clap::Command) -> Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, command, "millstream", &mut script);

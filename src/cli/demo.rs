@@ -1,4 +1,4 @@
-//! `millstream demo`: a generator job and the transactions job on an in-process topic log, and their windows as bars.
+//! `millstream demo`: a generator job and the transactions job on an in-process topic log, with their windows as bars.
 
 use std::collections::VecDeque;
 use std::io::{IsTerminal, Write};
@@ -37,18 +37,18 @@ const SCRIPTS: [(&str, &str); 3] = [
     ("2_sink.sql", include_str!("../../sql/transactions/flink/2_sink.sql")),
     ("3_insert.sql", include_str!("../../sql/transactions/flink/3_insert.sql")),
 ];
-/// The generator begins half a minute in the past, catches up, and goes on for ever at this pace.
+/// The generator begins half a minute in the past, catches up, and continues for ever at this pace.
 const LIVE: [&str; 5] = [
     "transactions_generator.rows-per-second=5000",
     "transactions_generator.fields.happened.start=-30 s",
     "transactions_generator.number-of-rows=",
     "transactions_generator.fields.happened.step=",
-    // The scripts allow for no delay, so rows out of order would be late.
+    // The scripts have no watermark delay, so rows out of order would be late.
     "transactions_generator.fields.late_by.max=0",
 ];
 /// The table whose rows are shown.
 const SHOWN: &str = "transactions_paid_agg_table";
-/// The generator's table, the one that it writes, and the one by which the shell asks for what it wrote.
+/// The generator's table, the table that it writes, and the table by which the shell reads what it wrote.
 const SOURCE: &str = "transactions_generator";
 const GENERATED: &str = "transactions_generated";
 const ASKED: &str = "transactions_table";
@@ -57,7 +57,7 @@ const KEPT: usize = 64 << 20;
 /// How many windows are on the screen.
 const HEIGHT: usize = 14;
 
-/// Runs until Ctrl-C, or for the given time; with `--shell` until the person leaves it.
+/// Runs until Ctrl-C, or for the given time; with `--shell` until the user leaves it.
 pub(super) async fn demo(common: &Common, args: DemoArgs, notes: LogBuffer) -> Result<()> {
     let options: Vec<&str> = LIVE.into_iter().chain(common.options.iter().map(String::as_str)).collect();
     let overrides = Overrides::parse(&options)?;
@@ -95,13 +95,13 @@ pub(super) async fn demo(common: &Common, args: DemoArgs, notes: LogBuffer) -> R
     Ok(())
 }
 
-/// The shell over the demo's tables, with the generator as a job behind it.
+/// Opens a shell with the demo's tables, with the generator as a background job.
 async fn shell(common: &Common, workspace: Workspace, notes: LogBuffer) -> Result<()> {
     let connection = workspace.with_memory(&setup::memory(common))?.with_checkpoints(in_memory(), false).into_connection();
     declare(&connection, &SCRIPTS).await?;
     let begin = declare(&connection, &[("generate.sql", GENERATOR)]).await?;
     for table in [GENERATED, SHOWN] {
-        // A client that connects at once finds the topics.
+        // The topics exist for a client that connects at once.
         connection.sink(table)?.prepare().await?;
     }
     for table in [SOURCE, ASKED] {
@@ -130,7 +130,7 @@ async fn job(connection: &Connection, name: &str, files: &[(&str, &str)]) -> Res
     connection.plan_job(name, &inserts, in_memory(), settings).await
 }
 
-/// Declares what scripts declare; their INSERTs.
+/// Executes the declarations of scripts; returns their INSERTs.
 async fn declare(connection: &Connection, files: &[(&str, &str)]) -> Result<Vec<Parsed>> {
     let mut inserts: Vec<Parsed> = Vec::new();
     for (file, text) in files {
@@ -144,7 +144,7 @@ async fn declare(connection: &Connection, files: &[(&str, &str)]) -> Result<Vec<
     Ok(inserts)
 }
 
-/// A checkpoint folder that goes with the process.
+/// A checkpoint folder in memory.
 fn in_memory() -> Arc<dyn StateStore> {
     let memory = Arc::new(object_store::memory::InMemory::new());
     Arc::new(RemoteStore::new(memory, object_store::path::Path::default(), "memory"))
@@ -158,7 +158,7 @@ struct Window {
     average: i64,
 }
 
-/// Draws windows as they come: in place on a terminal, a line each elsewhere.
+/// Draws windows as they come: in place on a terminal, else one line each.
 async fn show(mut rows: Box<dyn SourceReader>, job: &JobSpec, stop: &CancellationToken) -> Result<()> {
     let terminal = std::io::stdout().is_terminal();
     let mut windows: VecDeque<Window> = VecDeque::new();
@@ -169,7 +169,7 @@ async fn show(mut rows: Box<dyn SourceReader>, job: &JobSpec, stop: &Cancellatio
         for chunk in &fetched.chunks {
             new.extend(read(&chunk.batch)?);
         }
-        // The topic has several partitions, so neighbours may come in any order.
+        // The topic has several partitions, so adjacent windows may come in any order.
         new.sort_by_key(|w| w.start);
         if !terminal {
             let most = new.iter().chain(&windows).map(|w| w.paid).max().unwrap_or(1);
@@ -206,7 +206,7 @@ fn line(window: &Window, most: i64) -> String {
     format!("{time}  {:<36}  {:>9} paid  {:>7} transactions  {:>4} average", "█".repeat(bar), window.paid, window.count, window.average)
 }
 
-/// Draws over what was drawn before; returns how many lines there are now.
+/// Draws over the previous lines; returns how many lines there are now.
 fn draw(windows: &VecDeque<Window>, status: &Status, before: usize) -> Result<usize> {
     let most = windows.iter().map(|w| w.paid).max().unwrap_or(1);
     let mut out = std::io::stdout().lock();

@@ -1,4 +1,4 @@
-//! The command line: thin, it only turns flags into a [`Connection`](crate::workspace::Connection) and prints what comes back.
+//! The command line, a thin layer: it turns flags into a [`Connection`](crate::workspace::Connection) and prints the results.
 
 mod args;
 mod check;
@@ -25,7 +25,7 @@ use crate::shell::LogBuffer;
 
 use args::{Args, Command};
 
-/// What is not used of a stack is not taken.
+/// Unused stack takes no memory.
 const STACK: usize = 256 << 20;
 
 /// Runs the command that the process was started with.
@@ -35,7 +35,7 @@ pub fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let notes = LogBuffer::default();
     let log = tracing_subscriber::registry().with(filter);
-    // Live answers draw on the terminal; the log must not write over them.
+    // Live results draw on the terminal; the log must not write over them.
     if args.is_shell() {
         log.with(notes.clone()).init();
     } else {
@@ -53,11 +53,11 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Stderr for the log, which holds what libraries say: without secrets.
+/// Stderr for the log, which holds messages of libraries: masks secrets.
 struct Discreet;
 
 impl Write for Discreet {
-    /// A whole event at a time.
+    /// Writes a whole event at a time.
     fn write(&mut self, event: &[u8]) -> std::io::Result<usize> {
         std::io::stderr().write_all(secret::shown(&String::from_utf8_lossy(event)).as_bytes())?;
         Ok(event.len())
@@ -73,7 +73,7 @@ fn arguments() -> Args {
     Args::from_arg_matches(&command().get_matches()).unwrap_or_else(|e| e.exit())
 }
 
-/// All commands and flags. The demo's help leaves out the global flags that mean nothing to it.
+/// Returns all commands and flags. The demo's help leaves out global flags without an effect on it.
 fn command() -> clap::Command {
     const NOT_OF_DEMO: [&str; 7] = ["data", "checkpoints", "catalog", "variables", "memory_limit", "embedded", "retention"];
     let command = Args::command();
@@ -82,7 +82,7 @@ fn command() -> clap::Command {
     command.mut_subcommand("demo", |demo| demo.args(hidden))
 }
 
-/// Runs something on a thread that plans may nest deeply on: they are trees, and walked over one step within the other.
+/// Runs work on a thread with a large stack: plans are trees, which are walked recursively.
 fn deep(run: impl FnOnce() -> Result<()> + Send) -> Result<()> {
     std::thread::scope(|scope| {
         let main = std::thread::Builder::new().name("main".into()).stack_size(STACK).spawn_scoped(scope, run);

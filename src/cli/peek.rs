@@ -1,11 +1,11 @@
-//! `millstream peek TABLE`: what stands at the end of a topic or of files.
+//! `millstream peek TABLE`: the newest records of a topic or of files.
 
 use crate::common::{Error, ErrorKind, Result};
 
 use super::args::{Common, PeekArgs};
 use super::{query, setup};
 
-/// Prints the newest messages and ends.
+/// Prints the newest records and ends.
 pub(super) async fn peek(common: &Common, args: PeekArgs) -> Result<()> {
     let declarations = setup::statements(common, &args.answer.files)?;
     let connection = setup::connection(common)?;

@@ -1,4 +1,4 @@
-//! `millstream query SQL`: an answer over what the tables hold now.
+//! `millstream query SQL`: answers a query over what the tables hold now.
 
 use std::io::IsTerminal;
 
@@ -13,7 +13,7 @@ use crate::workspace::{Ack, Connection, Outcome};
 use super::args::{Common, QueryArgs};
 use super::setup;
 
-/// Answers and ends.
+/// Prints the answer and ends.
 pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
     let declarations = setup::statements(common, &args.answer.files)?;
     let asked = setup::typed(common, &declarations, &args.sql)?;
@@ -53,9 +53,9 @@ pub(super) async fn query(common: &Common, args: QueryArgs) -> Result<()> {
     connection.check_options_used()
 }
 
-/// Carries out a statement of a file for `-f`.
+/// Executes a statement of a file for `-f`.
 pub(super) async fn prepare(connection: &Connection, parsed: &Parsed) -> Result<()> {
-    // Files of a job declare its tables too; its INSERTs are not meant here.
+    // Files of a job declare its tables, too; its INSERTs are skipped here.
     for parsed in connection.unfold(parsed).await? {
         match (connection.declare(&parsed).await?, &parsed.statement) {
             (Some(Ack(line)), _) => line.into_iter().for_each(|line| eprintln!("{line}")),
@@ -79,13 +79,13 @@ async fn answer(connection: &Connection, parsed: &Parsed, query: &Query, format:
     }
     let session = connection.session(Mode::Batch)?;
     let (schema, rows) = session.run(query).await.map_err(|e| parsed.locate(e))?;
-    // Planned, so every option that means something has been used: a mistyped one shows before the answer.
+    // The query is planned, so every valid option has been used: a mistyped one is reported before the answer.
     if last {
         connection.check_options_used()?;
     }
     let line = progress::Line::watch(&session);
     let _gone = progress::Guard(line.clone());
-    // Rows that do not go to the terminal do not meet the line there; a table is printed when all of it is there.
+    // Rows that do not go to the terminal do not collide with the status line there; a table is printed once it is complete.
     let whole = format.is_whole() || !std::io::stdout().is_terminal();
     setup::print_stream(schema, line.before(rows, whole), format).await
 }

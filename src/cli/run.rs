@@ -60,7 +60,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
         tracing::warn!("{text}");
     }
     eprintln!("job {name}: {} in {}", counted(parts.len() as u64, "INSERT"), secret::shown(&spec.store.describe()));
-    script.make_way(&name).await?;
+    script.drop_kept_views(&name).await?;
     let job = jobs::claim(&spec).await?;
     script.settle().await?;
     let stop = setup::stop_signal()?;
@@ -76,7 +76,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<()> {
     Ok(())
 }
 
-/// The warnings about unbounded state: a line for each operator that has some.
+/// Returns the warnings about unbounded state: a line for each such operator.
 fn unbounded(program: &Program) -> Vec<String> {
     let mut nodes: BTreeMap<u32, Vec<&str>> = BTreeMap::new();
     for (node, table) in program.unbounded() {
@@ -95,24 +95,24 @@ fn unbounded(program: &Program) -> Vec<String> {
     nodes.into_iter().map(text).collect()
 }
 
-/// A script whose job may be refused, which then has changed nothing.
+/// A script that changes nothing if its job is refused.
 struct Script<'a> {
     common: &'a Common,
     statements: &'a [Parsed],
-    /// Over a catalog that is not written.
+    /// A connection with a detached catalog.
     connection: &'a Connection,
-    /// What is written to the catalog once this process owns the job.
+    /// Declarations to write to the catalog once this process owns the job.
     declared: Vec<Parsed>,
-    /// What is written then.
+    /// Rows to write then.
     writes: Vec<(Outcome, Parsed)>,
-    /// Materialized views whose content goes then.
+    /// Materialized views whose content is dropped then.
     dropped: Vec<Keeper>,
-    /// What makes up the job.
+    /// The parts of the job.
     job: ScriptJob,
 }
 
 impl Script<'_> {
-    /// Carries out declarations and settings in order. Rows are written later, unless a statement could mean something else by then.
+    /// Executes declarations and settings in order. Rows are written later, unless a statement could mean something else by then.
     async fn execute(&mut self) -> Result<()> {
         for parsed in self.statements {
             if !matches!(
@@ -167,7 +167,7 @@ impl Script<'_> {
         Ok(())
     }
 
-    /// Writes the rows that wait; whether there were any.
+    /// Writes the pending rows; returns whether there were any.
     async fn write(&mut self) -> Result<bool> {
         let writes = std::mem::take(&mut self.writes);
         let any = !writes.is_empty();
@@ -184,8 +184,8 @@ impl Script<'_> {
         Ok(any)
     }
 
-    /// Writes the rows that wait, if some make files in a folder that other statements name as well: what could not be planned may read
-    /// one of those. Whether it has.
+    /// Writes the pending rows, if some create files in a folder that other statements name as well: a statement that could not be planned
+    /// may read one of those. Returns whether it has.
     async fn write_files(&mut self) -> Result<bool> {
         let path = |write: &Outcome| match write {
             Outcome::InsertNow(insert) => self.connection.files_of(insert),
@@ -200,15 +200,15 @@ impl Script<'_> {
         Ok(read && self.write().await?)
     }
 
-    /// Drops the views that were kept by a job of this name, which is just to begin: what its folder holds would be taken for its own.
-    async fn make_way(&mut self, job: &str) -> Result<()> {
+    /// Drops the views that an earlier job of this name has kept: their folder would be taken for that of the new job.
+    async fn drop_kept_views(&mut self, job: &str) -> Result<()> {
         for keeper in self.dropped.extract_if(.., |keeper| keeper.job == job) {
             eprintln!("{}", self.connection.forget_view(&keeper).await?);
         }
         Ok(())
     }
 
-    /// Writes what has waited: the script is not refused.
+    /// Writes everything pending: the script is not refused.
     async fn settle(&mut self) -> Result<()> {
         setup::declare(self.common, &self.declared)?;
         for keeper in std::mem::take(&mut self.dropped) {
@@ -219,7 +219,7 @@ impl Script<'_> {
     }
 }
 
-/// Dropping state is confirmed; without a terminal by `--yes`.
+/// Asks before state is dropped; without a terminal `--yes` confirms it.
 async fn confirm_fresh(spec: &jobs::JobSpec, yes: bool) -> Result<bool> {
     if yes || spec.store.list("commits").await?.is_empty() {
         return Ok(true);
@@ -235,7 +235,7 @@ async fn confirm_fresh(spec: &jobs::JobSpec, yes: bool) -> Result<bool> {
     if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(true) } else { Err(Error::usage("nothing was dropped, nothing was started")) }
 }
 
-/// `--from`, which would contradict the positions of a job that resumes.
+/// Parses `--from`, which would contradict the positions of a job that resumes.
 fn position(args: &RunArgs) -> Result<Option<StartMode>> {
     let Some(from) = &args.from else { return Ok(None) };
     if !args.fresh {

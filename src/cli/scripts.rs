@@ -1,4 +1,4 @@
-//! `-c` and `-f`, in the order in which they stand on the command line, as in psql.
+//! `-c` and `-f`, in the order of the command line, as in psql.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ pub(super) enum Script {
     File(PathBuf),
 }
 
-/// All of them, in order. Clap keeps values by flag, so the order comes from where each of them stood.
+/// All scripts, in order. Clap groups values by flag, so the order comes from their positions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Scripts(pub(super) Vec<Script>);
 

@@ -1,4 +1,4 @@
-//! From flags to a connection: catalog, connectors, options, and the statements of files.
+//! Creates a connection from flags: catalog, connectors, options, and the statements of files.
 
 use std::io::BufWriter;
 use std::path::{Path, PathBuf};
@@ -25,25 +25,25 @@ use crate::workspace::{Connection, Workspace};
 
 use super::args::Common;
 
-/// A connection over the catalog and the connectors that the flags name.
+/// Creates a connection with the catalog and the connectors that the flags name.
 pub(super) fn connection(common: &Common) -> Result<Connection> {
     let catalog = Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?;
     over(common, catalog, true)
 }
 
-/// Writes declarations that a passing connection has carried out.
+/// Writes declarations that a passing connection has executed.
 pub(super) fn declare(common: &Common, declarations: &[Parsed]) -> Result<()> {
     let mut catalog = Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?;
     declarations.iter().try_for_each(|parsed| catalog.replay(parsed))
 }
 
-/// The same, but what is declared is gone with the process; the embedded topics are opened only if they are to be reached.
+/// The same, but declarations end with the process; the embedded topics are opened only if `reach` is set.
 pub(super) fn passing_connection(common: &Common, reach: bool) -> Result<Connection> {
     let catalog = Catalog::open_layered(&common.data.join("catalog"), common.catalog.as_deref())?;
     over(common, catalog.detached(), reach)
 }
 
-/// Where commits are kept, and whether that is far away.
+/// Returns the store of commits, and whether it is remote.
 pub(super) fn checkpoints(common: &Common) -> Result<(Arc<dyn StateStore>, bool)> {
     match &common.checkpoints {
         Some(url) => Ok((state::open(url, &common.buckets)?, url.contains("://"))),
@@ -72,12 +72,12 @@ fn over(common: &Common, catalog: Catalog, reach: bool) -> Result<Connection> {
     Ok(workspace.into_connection())
 }
 
-/// The memory that the flags give, with the data folder for what does not fit.
+/// Returns the memory limits of the flags, with the data folder for spilling.
 pub(super) fn memory(common: &Common) -> Memory {
     Memory::new(common.memory_limit, &common.data.join("tmp"))
 }
 
-/// Reads and parses files, all of them before anything is carried out.
+/// Reads and parses all files before anything is executed.
 pub(super) fn statements(common: &Common, files: &[PathBuf]) -> Result<Vec<Parsed>> {
     let variables = Variables::parse(&common.variables)?;
     let (mut all, mut dialect) = (Vec::new(), dialect(common)?);
@@ -94,7 +94,7 @@ pub(super) fn dialect(common: &Common) -> Result<InForce> {
     Overrides::parse(&common.options)?.dialect()
 }
 
-/// The texts of files and folders, in the order they run.
+/// Returns the texts of files and folders, in the order they run.
 pub(super) fn sources(files: &[PathBuf]) -> Result<Vec<Source>> {
     let read = |file: PathBuf| {
         let text = std::fs::read_to_string(&file).map_err(|e| Error::usage(format!("cannot read {}", file.display())).with_source(e))?;
@@ -103,13 +103,13 @@ pub(super) fn sources(files: &[PathBuf]) -> Result<Vec<Source>> {
     expand(files)?.into_iter().map(read).collect()
 }
 
-/// Parses what was typed, behind the statements of files.
+/// Parses typed text, after the statements of files.
 pub(super) fn typed(common: &Common, files: &[Parsed], text: &str) -> Result<Vec<Parsed>> {
     let dialect = dialect(common)?.after(files.iter().map(|parsed| &parsed.statement))?;
     parse_with(&Source::new("<sql>", text), &Variables::parse(&common.variables)?, dialect)
 }
 
-/// A folder stands for its .sql files, 2 before 10.
+/// Expands a folder to its .sql files, 2 before 10.
 fn expand(files: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let mut all = Vec::new();
     for file in files {
@@ -129,7 +129,7 @@ fn expand(files: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(all)
 }
 
-/// A name cut into text and numbers, so that numbers compare by value.
+/// Splits a name into text and numbers, so that numbers compare by value.
 fn natural(path: &Path) -> Vec<(String, u64)> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let mut parts = Vec::new();
@@ -144,7 +144,7 @@ fn natural(path: &Path) -> Vec<(String, u64)> {
     parts
 }
 
-/// Carries out a COPY; one that is interrupted leaves nothing.
+/// Executes a COPY; an interrupted one leaves nothing.
 pub(super) async fn copy(connection: &Connection, copy: &Copy, parsed: &Parsed, stop: &CancellationToken) -> Result<()> {
     let rows = tokio::select! {
         () = stop.cancelled() => return Err(Error::new(ErrorKind::Interrupted, "interrupted")),
@@ -154,12 +154,12 @@ pub(super) async fn copy(connection: &Connection, copy: &Copy, parsed: &Parsed, 
     Ok(())
 }
 
-/// Prints rows that are there already.
+/// Prints complete rows.
 pub(super) async fn print(schema: SchemaRef, rows: RecordBatch, asked: Option<Format>) -> Result<()> {
     print_stream(schema, render::ready(rows), Format::asked(asked)).await
 }
 
-/// Prints rows as they come. A closed pipe (`| head`) is the end of the output, not an error.
+/// Streams rows to the output. A closed pipe (`| head`) is the end of the output, not an error.
 pub(super) async fn print_stream(schema: SchemaRef, rows: SendableRecordBatchStream, format: Format) -> Result<()> {
     let mut out = BufWriter::new(std::io::stdout().lock());
     match render::print(schema, rows, format, &Look::default(), &mut out).await? {
@@ -168,19 +168,19 @@ pub(super) async fn print_stream(schema: SchemaRef, rows: SendableRecordBatchStr
     }
 }
 
-/// STOP JOB where no job can be running.
+/// The error of STOP JOB where no job can be running.
 pub(super) fn no_job_to_stop() -> Error {
     Error::sql("no job was started here").hint("STOP JOB ends a job of the shell; one that `millstream run` started ends with Ctrl-C")
 }
 
-/// EXPLAIN ANALYZE JOB where no job can be running.
+/// The error of EXPLAIN ANALYZE JOB where no job can be running.
 pub(super) fn no_job_to_ask() -> Error {
     Error::sql("no job was started here").hint(
         "EXPLAIN ANALYZE JOB is asked in the shell that started the job; EXPLAIN ANALYZE INSERT INTO ... reads what is there now, and writes nothing",
     )
 }
 
-/// Cancelled by SIGINT or SIGTERM; a second signal ends the process at once.
+/// Returns a token that SIGINT or SIGTERM cancels; a second signal ends the process at once.
 pub(super) fn stop_signal() -> Result<CancellationToken> {
     use tokio::signal::unix::{SignalKind, signal};
     let broken = |e| Error::internal("signals cannot be handled").with_source(e);
@@ -192,7 +192,7 @@ pub(super) fn stop_signal() -> Result<CancellationToken> {
         let mut first: Option<Instant> = None;
         loop {
             tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-            // The same Ctrl-C may come twice, to the process and to its group; only a person's second one is meant so.
+            // One Ctrl-C may arrive twice, at the process and at its group; only a later one counts as the second.
             match first {
                 Some(at) if clock::since(at) > Duration::from_secs(1) => std::process::exit(130),
                 Some(_) => {}

@@ -1,4 +1,4 @@
-//! `millstream` without a subcommand: the shell, or a script that is carried out as in it.
+//! `millstream` without a subcommand: the shell, or a script that runs as in the shell.
 
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
@@ -16,10 +16,10 @@ use super::setup;
 /// The last line of a banner.
 pub(super) const KEYS: &str = "Statements end with `;`. \\? lists commands, \\h statements, Ctrl-D quits.";
 
-/// Carries out what the flags or stdin say; asks a person if there is one.
+/// Executes the scripts of the flags or stdin, or else runs an interactive shell.
 pub(super) async fn shell(common: &Common, args: ShellArgs, notes: LogBuffer) -> Result<()> {
     let scripts = scripts(&args)?;
-    // `\cd` must not move what was named when it opened.
+    // `\cd` must not move the folders that were named at the start.
     let named = common.data.display().to_string();
     let common = &absolute(common)?;
     let setup = Setup {
@@ -43,7 +43,7 @@ pub(super) async fn shell(common: &Common, args: ShellArgs, notes: LogBuffer) ->
     session.connection.check_options_used()
 }
 
-/// What is to be carried out; nothing if a person is to be asked.
+/// Returns the scripts to execute; `None` for an interactive shell.
 fn scripts(args: &ShellArgs) -> Result<Vec<Source>> {
     let stdin = || {
         let mut text = String::new();
@@ -64,7 +64,7 @@ fn scripts(args: &ShellArgs) -> Result<Vec<Source>> {
     Ok(scripts)
 }
 
-/// The same with paths that hold in any folder.
+/// Returns the flags with absolute paths.
 fn absolute(common: &Common) -> Result<Common> {
     let whole = |path: &Path| std::path::absolute(path).map_err(|e| Error::usage(format!("there is no {}", path.display())).with_source(e));
     let (data, catalog) = (whole(&common.data)?, common.catalog.as_deref().map(whole).transpose()?);
@@ -75,7 +75,7 @@ fn absolute(common: &Common) -> Result<Common> {
     Ok(Common { data, catalog, checkpoints, ..common.clone() })
 }
 
-/// What `\conninfo` says.
+/// The text of `\conninfo`.
 fn about(common: &Common) -> String {
     let kafka = if common.embedded { "topics in the data folder (--embedded)" } else { "the brokers that they name" };
     let shared = common.catalog.as_ref().map_or_else(String::new, |path| format!(" and {}", path.display()));
@@ -87,17 +87,17 @@ fn about(common: &Common) -> String {
     )
 }
 
-/// Where inputs are remembered: a file of the person, not of the folder.
+/// The file of the input history: one per user, not per folder.
 pub(super) fn history() -> Option<PathBuf> {
     own("XDG_STATE_HOME", ".local/state", "history")
 }
 
-/// A file of the person's configuration.
+/// A file of the user's configuration.
 fn config(file: &str) -> Option<PathBuf> {
     own("XDG_CONFIG_HOME", ".config", file)
 }
 
-/// A file of the person: in the folder that a variable names, else in one below HOME.
+/// A file of the user: in the folder that a variable names, else in one below HOME.
 fn own(variable: &str, below: &str, file: &str) -> Option<PathBuf> {
     let folder = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = folder(variable).or_else(|| folder("HOME").map(|home| home.join(below)))?;

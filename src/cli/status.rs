@@ -1,4 +1,4 @@
-//! The one status line of a running job.
+//! The status line of a running job.
 
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -12,11 +12,11 @@ use crate::jobs::progress::Phase;
 
 use super::terminal::fit;
 
-/// How often the line changes on a terminal, and how often one is printed elsewhere.
+/// How often the line changes on a terminal, and how often it is printed elsewhere.
 const ON_TERMINAL: Duration = Duration::from_millis(500);
 const ELSEWHERE: Duration = Duration::from_secs(10);
 
-/// Shows a job's status on stderr until the job has ended: on a terminal in place, elsewhere a line now and then.
+/// Shows a job's status on stderr until the job has ended: in place on a terminal, elsewhere a line now and then.
 pub(super) async fn show(mut status: watch::Receiver<Status>, ended: CancellationToken) {
     let terminal = std::io::stderr().is_terminal();
     let every = if terminal { ON_TERMINAL } else { ELSEWHERE };
@@ -27,9 +27,9 @@ pub(super) async fn show(mut status: watch::Receiver<Status>, ended: Cancellatio
             () = ended.cancelled() => false,
             changed = status.changed() => changed.is_ok(),
         };
-        // Also a job that is over at once has said something.
+        // A job that ends at once has a status, too.
         let now = status.borrow_and_update().clone();
-        printed.news(&now, terminal);
+        printed.print_changes(&now, terminal);
         if !more {
             if now.phase != Phase::Starting {
                 line(terminal, &now.to_string());
@@ -58,8 +58,9 @@ struct Printed {
 }
 
 impl Printed {
-    /// Prints once where the job resumed, and each notice. What it waits for is printed again now and then, so that the job does not look finished.
-    fn news(&mut self, now: &Status, terminal: bool) {
+    /// Prints once where the job resumed, and each notice. The reason of a wait is repeated now and then, so that the job does not look
+    /// finished.
+    fn print_changes(&mut self, now: &Status, terminal: bool) {
         if now.resumed != self.resumed {
             self.resumed = now.resumed;
             if let Some(commit) = now.resumed {

@@ -1,4 +1,4 @@
-//! Work that may wait long for a disk or for a lock of another process, on a thread that is there to wait: an async task must not.
+//! Runs work that may wait long for a disk or for a lock of another process on a blocking thread, because an async task must not wait.
 
 use std::panic::resume_unwind;
 
@@ -7,12 +7,12 @@ use tokio::task::{block_in_place, spawn_blocking, unconstrained};
 
 use super::{Error, Result};
 
-/// Does the work on a blocking thread. The work runs to its end even if the caller is dropped; a panic in it is raised in the caller.
+/// Runs work on a blocking thread. It runs to its end even if the caller is dropped; a panic in it is raised in the caller.
 ///
 /// # Errors
-/// Those of the work.
+/// The errors of the work.
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    // Without tokio's budget: who waits with another executor, within a task that has used its own up, would wait for ever.
+    // Without tokio's budget: a caller on another executor, inside a task that has used up its own budget, would wait for ever.
     match unconstrained(spawn_blocking(work)).await {
         Ok(done) => done,
         Err(lost) => match lost.try_into_panic() {
@@ -22,7 +22,7 @@ pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send
     }
 }
 
-/// Does the work on this thread, while another thread takes over its other tasks: for what is not async and may wait for a disk.
+/// Runs work on this thread, while another thread takes over its other tasks: for code that is not async and may wait for a disk.
 pub fn in_place<T>(work: impl FnOnce() -> T) -> T {
     match Handle::try_current() {
         Ok(runtime) if runtime.runtime_flavor() == RuntimeFlavor::MultiThread => block_in_place(work),
@@ -41,7 +41,7 @@ mod tests {
         }
     }
 
-    /// One worker, which a task blocks until another task has run.
+    /// The runtime has one worker, which a task blocks until another task has run.
     #[test]
     fn other_tasks_go_on_while_one_blocks_in_place() {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();

@@ -1,4 +1,4 @@
-//! The days that SQL has, 0001-01-01 to 9999-12-31, and values that are beyond them.
+//! SQL's calendar, 0001-01-01 to 9999-12-31, and checks for values beyond it.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::digits::greatest;
 
 /// 0001-01-01, in days since 1970.
 const FIRST: i64 = -719_162;
-/// 10000-01-01, the first day that is none of SQL's.
+/// 10000-01-01, the first day after the calendar.
 const END: i64 = 2_932_897;
 const SECONDS: i64 = 86_400;
 
@@ -22,28 +22,28 @@ pub fn has_day(days: i64) -> bool {
     (FIRST..END).contains(&days)
 }
 
-/// Whether a point in time, counted from 1970, is in the calendar.
+/// Whether a time, counted from 1970, is in the calendar.
 #[inline]
 pub fn has_time(value: i64, unit: TimeUnit) -> bool {
     let per_second = match unit {
         TimeUnit::Second => 1,
         TimeUnit::Millisecond => 1_000,
         TimeUnit::Microsecond => 1_000_000,
-        // Its 64 bits reach from 1677 to 2262.
+        // 64 bits reach from 1677 to 2262.
         TimeUnit::Nanosecond => return true,
     };
     (FIRST * SECONDS * per_second..END * SECONDS * per_second).contains(&value)
 }
 
-/// The rows in which a date or time, also one inside of a nested value, is beyond the calendar, or a decimal beyond its precision: such
-/// values cannot be written or computed with. Empty if all values are valid.
+/// Returns the rows with a date or time beyond the calendar, or a decimal beyond its precision, also in nested values: they cannot be
+/// written or computed with. Empty if all values are valid.
 pub fn beyond(array: &ArrayRef) -> Vec<usize> {
     match array.data_type() {
         DataType::Date32 => rows(array, &array.as_primitive::<Date32Type>().values()[..], |days| has_day(i64::from(days))),
         DataType::Date64 => rows(array, &array.as_primitive::<Date64Type>().values()[..], |ms| has_time(ms, TimeUnit::Millisecond)),
         DataType::Timestamp(TimeUnit::Nanosecond, _) => Vec::new(),
         DataType::Timestamp(unit, _) => {
-            // Costs nothing: the values are the same 64 bits.
+            // The cast costs nothing: the values are the same 64 bits.
             let plain = arrow::compute::cast(array, &DataType::Int64).ok();
             let times = plain.as_ref().and_then(|plain| plain.as_primitive_opt::<Int64Type>());
             times.map_or_else(Vec::new, |times| rows(array, &times.values()[..], |value| has_time(value, *unit)))
@@ -68,21 +68,21 @@ pub fn beyond(array: &ArrayRef) -> Vec<usize> {
     }
 }
 
-/// A column in which times that are beyond the calendar are so by the least: a cast to another unit, or to a date, can neither lose that
-/// nor fail of it. Times in rows, arrays and maps as well.
+/// Clamps times beyond the calendar, also in rows, arrays and maps, to just beyond it: a cast to another unit, or to a date, then neither
+/// hides them nor fails.
 pub fn clamped(array: &ArrayRef) -> ArrayRef {
-    fn of<T: ArrowPrimitiveType<Native = i64>>(array: &ArrayRef, per_second: i64) -> Option<ArrayRef> {
+    fn clamp_values<T: ArrowPrimitiveType<Native = i64>>(array: &ArrayRef, per_second: i64) -> Option<ArrayRef> {
         let times: &PrimitiveArray<T> = array.as_primitive_opt()?;
-        // A whole day, so that a date is beyond, too.
+        // A whole day, so that a date is beyond the calendar, too.
         let (before, behind) = ((FIRST - 1) * SECONDS * per_second, END * SECONDS * per_second);
         let fits = times.values().iter().fold(true, |all, time| all & (before..=behind).contains(time));
         (!fits).then(|| Arc::new(times.unary::<_, T>(|time| time.clamp(before, behind)).with_data_type(array.data_type().clone())) as _)
     }
     let done = match array.data_type() {
-        DataType::Timestamp(TimeUnit::Second, _) => of::<TimestampSecondType>(array, 1),
-        DataType::Timestamp(TimeUnit::Millisecond, _) => of::<TimestampMillisecondType>(array, 1_000),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => of::<TimestampMicrosecondType>(array, 1_000_000),
-        DataType::Date64 => of::<Date64Type>(array, 1_000),
+        DataType::Timestamp(TimeUnit::Second, _) => clamp_values::<TimestampSecondType>(array, 1),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => clamp_values::<TimestampMillisecondType>(array, 1_000),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => clamp_values::<TimestampMicrosecondType>(array, 1_000_000),
+        DataType::Date64 => clamp_values::<Date64Type>(array, 1_000),
         DataType::Struct(_) | DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) | DataType::Map(..) => {
             let data = array.to_data();
             let children = data.child_data().iter().map(|child| clamped(&make_array(child.clone())).to_data()).collect();
@@ -94,14 +94,14 @@ pub fn clamped(array: &ArrayRef) -> ArrayRef {
 }
 
 fn rows<T: Copy>(array: &ArrayRef, values: &[T], fits: impl Fn(T) -> bool) -> Vec<usize> {
-    // Without a way out in the middle the compiler looks at many at once.
+    // Without an early exit the compiler vectorises this loop.
     if values.iter().fold(true, |all, value| all & fits(*value)) {
         return Vec::new();
     }
     values.iter().enumerate().filter(|(row, value)| array.is_valid(*row) && !fits(**value)).map(|(row, _)| row).collect()
 }
 
-/// The lists that hold one of the elements that are beyond.
+/// Returns the lists that contain one of these elements.
 fn holding<O: OffsetSizeTrait>(offsets: &[O], lists: &ArrayRef, elements: &ArrayRef) -> Vec<usize> {
     let wrong = beyond(elements);
     if wrong.is_empty() {

@@ -1,9 +1,9 @@
-//! Casts that lose nothing.
+//! Casts that lose no information.
 
 use arrow::datatypes::DataType;
 
-/// Whether different values stay different, and in their order where DataFusion relies on it: only then a comparison with what is cast is
-/// one with what was there before.
+/// Whether a cast keeps different values different, and their order where DataFusion relies on it: only then a comparison of cast values
+/// equals one of the original values.
 pub fn keeps(from: &DataType, to: &DataType) -> bool {
     use DataType::{Decimal128, Dictionary, Timestamp};
     match (from, to) {

@@ -1,6 +1,6 @@
-//! The clocks: wall time behind a trait, so that idle rules, ticks and pacing can be tested without waiting, and the monotonic one.
+//! The clocks: wall time behind a trait, so that tests of idleness, ticks and pacing need not wait, and the monotonic clock.
 //!
-//! Nothing else asks the machine for the time (`clippy.toml`).
+//! No other module asks the machine for the time (`clippy.toml`).
 #![allow(clippy::disallowed_methods)]
 
 use std::fmt::Debug;
@@ -16,7 +16,7 @@ pub fn instant() -> Instant {
     Instant::now()
 }
 
-/// How long ago that was.
+/// Returns the time since an instant.
 pub fn since(instant: Instant) -> Duration {
     instant.elapsed()
 }
@@ -31,7 +31,7 @@ pub fn utc() -> DateTime<Utc> {
     Utc::now()
 }
 
-/// Where the time comes from.
+/// A source of wall time.
 pub trait Clock: Debug + Send + Sync {
     /// The wall time in milliseconds since 1970-01-01 UTC.
     fn now(&self) -> Millis;

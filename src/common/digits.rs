@@ -1,6 +1,6 @@
-//! What a DECIMAL has room for.
+//! Limits of DECIMAL.
 
-/// The least number that is too long for this many digits.
+/// Returns the smallest number with more than this many digits.
 const fn beyond(precision: u8) -> u128 {
     match 10_u128.checked_pow(precision as u32) {
         Some(beyond) => beyond,
@@ -8,13 +8,13 @@ const fn beyond(precision: u8) -> u128 {
     }
 }
 
-/// Whether a number without its point has no more than this many digits.
+/// Whether an unscaled value has at most this many digits.
 #[inline]
 pub fn fits(value: i128, precision: u8) -> bool {
     value.unsigned_abs() < beyond(precision)
 }
 
-/// The greatest number of this many digits.
+/// Returns the greatest number with this many digits.
 pub fn greatest(precision: u8) -> i128 {
     i128::try_from(beyond(precision)).map_or(i128::MAX, |beyond| beyond - 1)
 }

@@ -1,4 +1,4 @@
-//! One error for people: what is wrong, where, and what would be right.
+//! The error type: what is wrong, where, and what would be valid.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,27 +10,27 @@ use super::excerpt::shortened;
 use super::library_text::{self, Plain, plain};
 use super::secret;
 
-/// The result of nearly every function here.
+/// The result type of nearly every function of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What a caller can do about an error; it decides the exit code of the command line.
+/// How a caller can react to an error; it decides the exit code of the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The text or an option is wrong: the person has to change it.
+    /// The text or an option is wrong: the user must change it.
     Sql,
     /// A flag or a way of calling is wrong (exit code 2).
     Usage,
     /// A server, topic or folder cannot be reached right now (exit code 3).
     Unavailable,
-    /// There is not enough memory for it; with less of something else in memory it may succeed.
+    /// There is not enough memory; it may succeed when other data has left memory.
     Memory,
     /// A record could not be read or written, and the table says that this is fatal.
     Data,
-    /// What is stored does not fit what was asked: a changed query, a second copy, a damaged commit.
+    /// Stored data does not match the request: a changed query, a second copy, a damaged commit.
     State,
     /// A newer copy of this job has taken over; never restarted automatically.
     Fenced,
-    /// The person stopped it (exit code 130 for a query).
+    /// The user stopped it (exit code 130 for a query).
     Interrupted,
     /// A crash point fired (test builds only).
     Injected,
@@ -41,19 +41,19 @@ pub enum ErrorKind {
 /// A place in a text: file (or `<sql>`), line and column, both from 1, and the line itself for the caret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The file's name as the person gave it.
+    /// The file's name as the user gave it.
     pub file: String,
     /// Line, from 1.
     pub line: usize,
     /// Column in characters, from 1.
     pub column: usize,
-    /// The line as it may be shown, and where the column is in it.
+    /// The line with its secrets masked, and the position of the column in it.
     pub line_shown: secret::Masked,
 }
 
-/// An error with a message, and if known its place, a hint and its cause.
+/// An error with a message, and its place, hint and cause if known.
 ///
-/// The message is lower-case and says what is wrong, naming the thing; the hint says what would be right.
+/// The message is lower-case and says what is wrong, naming the thing; the hint says what would be valid.
 /// [`fmt::Display`] prints all of it over several lines, ready for a terminal.
 #[derive(Debug, Clone)]
 pub struct Error(Box<Inner>);
@@ -64,13 +64,13 @@ struct Inner {
     message: String,
     hint: Option<String>,
     place: Option<Place>,
-    /// Line and column, while the text they count in is not known.
+    /// Line and column, until a caller adds the text.
     spot: Option<(usize, usize)>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     subjects: Vec<Subject>,
 }
 
-/// What an error is about, for code that acts on it: nothing is read off a message.
+/// What an error is about, for code that acts on it instead of parsing the message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {
     /// A table, by its name in the statement.
@@ -109,7 +109,7 @@ impl Error {
         Self::new(ErrorKind::Data, message)
     }
 
-    /// What is stored does not fit.
+    /// Stored data does not match the request.
     pub fn state(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::State, message)
     }
@@ -124,33 +124,33 @@ impl Error {
         Self::new(ErrorKind::Internal, message)
     }
 
-    /// Adds what would be right.
+    /// Adds a hint.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
         self
     }
 
-    /// Adds where it is; a place that is known already stays.
+    /// Adds the place; a place that is set already stays.
     #[must_use]
     pub fn at(mut self, place: Place) -> Self {
         self.0.place.get_or_insert(place);
         self
     }
 
-    /// Adds line and column (from 1) in a text that only a caller knows; the first one stays.
+    /// Adds line and column (from 1) in a text that only a caller knows; the first ones stay.
     #[must_use]
     pub fn with_line_column(mut self, line: usize, column: usize) -> Self {
         self.0.spot.get_or_insert((line, column));
         self
     }
 
-    /// Line and column, if they are known and the text is not.
+    /// Returns line and column while the text is unknown.
     pub fn line_column(&self) -> Option<(usize, usize)> {
         self.0.spot.filter(|_| self.0.place.is_none())
     }
 
-    /// The same error about a text that people do not see: without line and column.
+    /// Removes line and column, for an error about a text that users do not see.
     #[must_use]
     pub fn without_location(mut self) -> Self {
         (self.0.place, self.0.spot) = (None, None);
@@ -171,14 +171,14 @@ impl Error {
         self
     }
 
-    /// Says what it is about; it may be about several things.
+    /// Adds a subject; an error may have several.
     #[must_use]
     pub fn about(mut self, subject: Subject) -> Self {
         self.0.subjects.push(subject);
         self
     }
 
-    /// What it is about, the innermost first.
+    /// Returns the subjects, the innermost first.
     pub fn subjects(&self) -> &[Subject] {
         &self.0.subjects
     }
@@ -188,12 +188,12 @@ impl Error {
         Self::sql(format!("table `{name}` does not exist")).about(Subject::MissingTable(name.to_string()))
     }
 
-    /// An option that is wrong: `says` is what of it, as it stands behind its name.
+    /// An invalid option: `says` is the message after its name.
     pub fn option(key: &str, says: impl fmt::Display) -> Self {
         Self::sql(format!("option `{key}` {says}")).about(Subject::Option(key.to_string()))
     }
 
-    /// Puts the option before the message that is wrong.
+    /// Puts the option before the message.
     #[must_use]
     pub fn in_option(self, key: &str) -> Self {
         self.context(format!("option `{key}`")).about(Subject::Option(key.to_string()))
@@ -206,12 +206,12 @@ impl Error {
         subjects.into_iter().fold(self.context(format!("table `{table}`, option `{key}`")), Self::about)
     }
 
-    /// The option that it is about, if it is about one.
+    /// Returns the option that the error is about, if there is one.
     pub fn option_key(&self) -> Option<&str> {
         self.0.subjects.iter().find_map(|subject| if let Subject::Option(key) = subject { Some(key.as_str()) } else { None })
     }
 
-    /// Puts the table before the message, unless that names one.
+    /// Puts the table before the message, unless the message names one.
     #[must_use]
     pub fn in_table(self, name: &str) -> Self {
         if self.0.subjects.iter().any(|subject| matches!(subject, Subject::Table(_))) {
@@ -220,7 +220,7 @@ impl Error {
         self.context(format!("table `{name}`")).about(Subject::Table(name.to_string()))
     }
 
-    /// What can be done about it.
+    /// Returns the kind, which says how a caller can react.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
@@ -254,7 +254,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { kind, message, hint, place, source, .. } = &*self.0;
-        // A message may quote what stands at its place.
+        // A message may quote the text at its place.
         let quoted = place.as_ref().map_or(&[][..], |place| &place.line_shown.secrets);
         let shown = |text: &str| {
             let long = quoted.iter().filter(|secret| secret.chars().count() > 2);
@@ -302,8 +302,7 @@ impl std::error::Error for Error {
 }
 
 impl From<DataFusionError> for Error {
-    /// Planning errors are the person's, the rest keeps DataFusion's text; an error of ours that travelled
-    /// through a plan comes out as it went in.
+    /// Planning errors are the user's, others keep DataFusion's text; an error of ours that went through a plan is returned unchanged.
     fn from(error: DataFusionError) -> Self {
         if let Some(ours) = find_ours(&error) {
             return ours;
@@ -315,7 +314,7 @@ impl From<DataFusionError> for Error {
             | DataFusionError::SQL(..)
             | DataFusionError::NotImplemented(_)
             | DataFusionError::Configuration(_) => ErrorKind::Sql,
-            // Of functions with wrong arguments it says so, too.
+            // DataFusion reports wrong arguments of functions as internal errors, too.
             DataFusionError::Internal(text) if !library_text::is_misfit(text) => ErrorKind::Internal,
             DataFusionError::ResourcesExhausted(_) => ErrorKind::Memory,
             _ => ErrorKind::Data,

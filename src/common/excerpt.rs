@@ -1,8 +1,8 @@
-//! How much of the data a message shows.
+//! Limits how much of the data a message shows.
 
 use std::borrow::Cow;
 
-/// The most characters of one value or record that any message shows: enough to find it, and no flood.
+/// The maximum number of characters of one value or record in a message: enough to find it.
 pub const LONGEST: usize = 200;
 
 /// The beginning of a value, with `…` where it was cut.
@@ -13,14 +13,14 @@ pub fn excerpt(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The beginning of a record, of which not even the rest is looked at.
+/// Returns the beginning of a record, without reading the rest.
 pub fn excerpt_of(bytes: &[u8]) -> String {
     let beginning = &bytes[..bytes.len().min(4 * LONGEST + 4)];
     let text = String::from_utf8_lossy(beginning);
     if text.chars().nth(LONGEST).is_none() && beginning.len() < bytes.len() { format!("{text}…") } else { excerpt(&text).into_owned() }
 }
 
-/// A message in which what stands in quotes is no longer than a value may be.
+/// Shortens quoted text in a message to the limit of a value.
 pub fn shortened(text: &str) -> Cow<'_, str> {
     if text.len() <= LONGEST {
         return Cow::Borrowed(text);
@@ -49,7 +49,7 @@ pub fn shortened(text: &str) -> Cow<'_, str> {
     Cow::Owned(short)
 }
 
-/// The beginning and the end of a library's message, any part of which may be data.
+/// Returns the beginning and the end of a library's message, any part of which may be data.
 pub fn whole(text: &str) -> Cow<'_, str> {
     let chars = text.chars().count();
     if chars <= 2 * LONGEST {

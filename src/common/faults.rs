@@ -1,13 +1,13 @@
-//! Crash points: the steps of an epoch and its commit, before and after which tests stop the process.
+//! Crash points: the steps of an epoch and its commit, before and after which tests can stop the process.
 //!
 //! ```text
 //! epoch    1 choose-ranges   2 run-plans   3 fold-state: deltas, sink rows
 //! commit   4 write-sections: large ones, as objects   5 put-commit: commits/<n>   6 confirm-put: it has won
 //! publish  7 write-rows, in an open transaction   8 commit-rows with n   9 confirm-sink: remember that   10 prune
-//! beside     write-snapshot: a large state table, as objects, over several commits
+//! background write-snapshot: a large state table, as objects, over several commits
 //! ```
-//! `MILLSTREAM_CRASH=after-put-commit` ends the process there without any clean-up, as `kill -9` does; an optional `@K` waits for
-//! the K-th time the point is reached. Builds that are neither for debugging nor made with the feature `crash-points` do not look at it.
+//! `MILLSTREAM_CRASH=after-put-commit` kills the process there without any clean-up, like `kill -9`; an optional `@K` waits for the K-th
+//! time the point is reached. Only debug builds and builds with the feature `crash-points` read it.
 //! In-process tests install [`Faults`] that return an error instead.
 
 use std::fmt;
@@ -17,10 +17,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Error, ErrorKind, Result};
 
-/// A step of an epoch, of its commit, or of what sinks do with that.
+/// A step of an epoch, of its commit, or of its sinks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EpochStep {
-    /// What the readers have is taken.
+    /// The rows of the readers are taken.
     ChooseRanges,
     /// The stages run.
     RunPlans,
@@ -36,7 +36,7 @@ pub enum EpochStep {
     WriteRows,
     /// It commits them together with the number.
     CommitRows,
-    /// The job remembers that.
+    /// The job records that.
     ConfirmSink,
     /// Commits that are no longer needed are removed.
     Prune,
@@ -45,7 +45,7 @@ pub enum EpochStep {
 }
 
 impl EpochStep {
-    /// All of them, in order.
+    /// All steps, in order.
     pub const ALL: [Self; 11] = [
         Self::ChooseRanges,
         Self::RunPlans,
@@ -60,7 +60,7 @@ impl EpochStep {
         Self::WriteSnapshot,
     ];
 
-    /// Its name in a crash point.
+    /// The name of the step in a crash point.
     fn name(self) -> &'static str {
         match self {
             Self::ChooseRanges => "choose-ranges",
@@ -78,7 +78,7 @@ impl EpochStep {
     }
 }
 
-/// A place at which a job can be stopped: `before-put-commit`, `after-put-commit`.
+/// A point at which a job can be stopped: `before-put-commit`, `after-put-commit`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CrashPoint {
     /// Just before a step.
@@ -88,12 +88,12 @@ pub enum CrashPoint {
 }
 
 impl CrashPoint {
-    /// All of them, in order.
+    /// All points, in order.
     pub fn all() -> impl Iterator<Item = Self> {
         EpochStep::ALL.into_iter().flat_map(|step| [Self::Before(step), Self::After(step)])
     }
 
-    /// Those of the numbered steps, which every commit with rows goes through.
+    /// The points of the numbered steps, which every commit with rows goes through.
     pub fn numbered() -> impl Iterator<Item = Self> {
         Self::all().filter(|point| point.step() != EpochStep::WriteSnapshot)
     }
@@ -124,16 +124,16 @@ impl FromStr for CrashPoint {
     }
 }
 
-/// Where to stop, if anywhere.
+/// The crash point to stop at, if any.
 #[derive(Debug, Clone, Default)]
 pub struct Faults(Option<Arc<Fault>>);
 
 #[derive(Debug)]
 struct Fault {
     point: CrashPoint,
-    /// How many times the point is still passed before it fires.
+    /// How many times the point is passed before it fires.
     left: AtomicU64,
-    /// End the process, or return an error.
+    /// Kill the process instead of returning an error.
     kill: bool,
 }
 
@@ -148,10 +148,10 @@ impl Faults {
         Self(Some(Arc::new(Fault { point, left: AtomicU64::new(nth.max(1)), kill: false })))
     }
 
-    /// Reads `MILLSTREAM_CRASH=<point>[@nth]`; nothing in builds for users.
+    /// Reads `MILLSTREAM_CRASH=<point>[@nth]`; always `none` in release builds.
     ///
     /// # Errors
-    /// When it names no crash point.
+    /// When it is not a crash point.
     pub fn from_env() -> Result<Self> {
         if !cfg!(any(debug_assertions, feature = "crash-points")) {
             return Ok(Self::none());
@@ -160,19 +160,19 @@ impl Faults {
         parse(&text).map_err(|error| error.context("MILLSTREAM_CRASH"))
     }
 
-    /// Returns at once unless it is to be stopped before this step.
+    /// Returns at once unless the job must stop before this step.
     ///
     /// # Errors
-    /// When it is.
+    /// When it must.
     #[inline]
     pub fn before(&self, step: EpochStep) -> Result<()> {
         self.pass(CrashPoint::Before(step))
     }
 
-    /// Returns at once unless it is to be stopped after this step.
+    /// Returns at once unless the job must stop after this step.
     ///
     /// # Errors
-    /// When it is.
+    /// When it must.
     #[inline]
     pub fn after(&self, step: EpochStep) -> Result<()> {
         self.pass(CrashPoint::After(step))
@@ -187,7 +187,7 @@ impl Faults {
             return Ok(());
         }
         if fault.kill {
-            // SAFETY: ends this process like `kill -9`: no destructors, no flushing; that is the point.
+            // SAFETY: ends this process like `kill -9`: no destructors, no flushing; that is intended.
             unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
         }
         Err(Error::new(ErrorKind::Injected, format!("stopped at crash point {point}")))

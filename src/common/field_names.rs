@@ -1,11 +1,11 @@
-//! Fields of rows (ROW) under other names: rows are cast by the places of their fields, where Arrow and DataFusion go by names.
+//! Renames fields of rows (ROW): SQL casts rows by the positions of their fields, while Arrow and DataFusion use names.
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayData, ArrayRef, make_array};
 use arrow::datatypes::{DataType, FieldRef};
 
-/// The type with the names that fields have in another one, also within arrays and maps; as it is where the two are not alike.
+/// Returns a type with the field names of another one, also within arrays and maps; unchanged where their structures differ.
 pub fn as_in(from: &DataType, to: &DataType) -> DataType {
     match (from, to) {
         (DataType::Struct(fields), DataType::Struct(others)) if fields.len() == others.len() => {
@@ -25,7 +25,7 @@ fn within(field: &FieldRef, other: &FieldRef) -> FieldRef {
     Arc::new(field.as_ref().clone().with_data_type(as_in(field.data_type(), other.data_type())))
 }
 
-/// A column whose fields have the names that they have in a type.
+/// Returns a column with the field names of a type.
 pub fn renamed_as(column: &ArrayRef, to: &DataType) -> ArrayRef {
     let named = as_in(column.data_type(), to);
     if named == *column.data_type() {
@@ -34,7 +34,7 @@ pub fn renamed_as(column: &ArrayRef, to: &DataType) -> ArrayRef {
     typed(column.to_data(), &named).map_or_else(|| Arc::clone(column), make_array)
 }
 
-/// The same values in a type that differs in names alone.
+/// Returns the same values with a type that differs in names alone.
 fn typed(data: ArrayData, to: &DataType) -> Option<ArrayData> {
     let types: Vec<&DataType> = match to {
         DataType::Struct(fields) => fields.iter().map(|field| field.data_type()).collect(),
@@ -45,7 +45,7 @@ fn typed(data: ArrayData, to: &DataType) -> Option<ArrayData> {
     data.into_builder().data_type(to.clone()).child_data(children?).build().ok()
 }
 
-/// Two rows in these types of which one has more fields than the other: no cast takes one to the other.
+/// Finds two rows in these types with different numbers of fields, between which no cast exists.
 pub fn of_other_length<'t>(from: &'t DataType, to: &'t DataType) -> Option<(&'t DataType, &'t DataType)> {
     match (from, to) {
         (DataType::Struct(fields), DataType::Struct(others)) if fields.len() == others.len() => {

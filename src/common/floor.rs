@@ -1,4 +1,4 @@
-//! Times in a coarser unit: cut downwards, also before 1970.
+//! Rounds times down to a coarser unit, also before 1970.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use arrow::datatypes::{
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 
-/// How many of a unit a second has.
+/// Returns how many units a second has.
 pub fn per_second(unit: TimeUnit) -> i64 {
     match unit {
         TimeUnit::Second => 1,
@@ -18,7 +18,7 @@ pub fn per_second(unit: TimeUnit) -> i64 {
     }
 }
 
-/// Whether a type holds times, also within rows, arrays and maps.
+/// Whether a type contains times, also within rows, arrays and maps.
 pub fn has_times(data_type: &DataType) -> bool {
     match data_type {
         DataType::Timestamp(..) => true,
@@ -28,7 +28,7 @@ pub fn has_times(data_type: &DataType) -> bool {
     }
 }
 
-/// Whether a cast between these types cuts digits of a time off, also of one within rows, arrays and maps.
+/// Whether a cast between these types truncates times, also within rows, arrays and maps.
 pub fn cuts(from: &DataType, to: &DataType) -> bool {
     match (from, to) {
         (DataType::Timestamp(from, _), DataType::Timestamp(to, _)) => per_second(*from) > per_second(*to),
@@ -42,8 +42,8 @@ pub fn cuts(from: &DataType, to: &DataType) -> bool {
     }
 }
 
-/// A column whose times are whole numbers of the unit of `to`, so that a cast to it is exact; other columns as they are. Arrow's own
-/// cast cuts towards 1970: half a millisecond before it would become a time of the next day.
+/// Rounds the times of a column down to the unit of `to`, so that a cast to it is exact; other columns are unchanged. Arrow's own cast
+/// truncates towards 1970: half a millisecond before 1970 would become 1970-01-01.
 pub fn floored(column: &ArrayRef, to: &DataType) -> ArrayRef {
     if !cuts(column.data_type(), to) {
         return Arc::clone(column);
@@ -54,7 +54,7 @@ pub fn floored(column: &ArrayRef, to: &DataType) -> ArrayRef {
     }
 }
 
-/// The same of what rows, arrays and maps hold.
+/// The same for the values inside rows, arrays and maps.
 fn within(column: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
     let types: Vec<&DataType> = match to {
         DataType::Struct(fields) => fields.iter().map(|field| field.data_type()).collect(),
@@ -66,18 +66,18 @@ fn within(column: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
     Some(make_array(data.into_builder().child_data(children).build().ok()?))
 }
 
-/// A column whose times have these many digits of a second; of a row, an array or a map one entry for each of its times, in the order in
-/// which the type names them.
+/// Rounds the times of a column down to this many fractional digits; a row, an array or a map has one entry for each of its times, in the
+/// order of its type.
 pub fn with_digits(column: &ArrayRef, digits: &[Option<u32>]) -> ArrayRef {
     digits_of(column, &mut digits.iter().copied()).unwrap_or_else(|| Arc::clone(column))
 }
 
-/// Such digits as a text, in which what keeps all is empty: `0,,4`.
+/// Returns such digits as a text, in which `None` is empty: `0,,4`.
 pub fn digits_text(digits: &[Option<u32>]) -> String {
     digits.iter().map(|digits| digits.map(|digits| digits.to_string()).unwrap_or_default()).collect::<Vec<_>>().join(",")
 }
 
-/// [`with_digits`]; `None` if nothing has to be cut.
+/// [`with_digits`]; `None` if nothing is truncated.
 fn digits_of(column: &ArrayRef, digits: &mut dyn Iterator<Item = Option<u32>>) -> Option<ArrayRef> {
     match column.data_type() {
         DataType::Timestamp(unit, _) | DataType::Time32(unit) | DataType::Time64(unit) => {
@@ -98,9 +98,9 @@ fn digits_of(column: &ArrayRef, digits: &mut dyn Iterator<Item = Option<u32>>) -
     }
 }
 
-/// The times of a column at or before its own that are whole multiples of n of its units.
+/// Rounds the times of a column down to multiples of `units`.
 pub fn floored_to(column: &ArrayRef, units: i64) -> ArrayRef {
-    fn of<T: ArrowPrimitiveType<Native = i64>>(column: &ArrayRef, units: i64) -> Option<ArrayRef> {
+    fn floor_values<T: ArrowPrimitiveType<Native = i64>>(column: &ArrayRef, units: i64) -> Option<ArrayRef> {
         let times: &PrimitiveArray<T> = column.as_primitive_opt()?;
         let numbers: PrimitiveArray<Int64Type> = times.reinterpret_cast();
         let floored = numbers.unary::<_, Int64Type>(|t| t.saturating_sub(t.rem_euclid(units)));
@@ -108,10 +108,10 @@ pub fn floored_to(column: &ArrayRef, units: i64) -> ArrayRef {
     }
     let done = match column.data_type() {
         _ if units <= 1 => None,
-        DataType::Timestamp(TimeUnit::Second, _) => of::<TimestampSecondType>(column, units),
-        DataType::Timestamp(TimeUnit::Millisecond, _) => of::<TimestampMillisecondType>(column, units),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => of::<TimestampMicrosecondType>(column, units),
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => of::<TimestampNanosecondType>(column, units),
+        DataType::Timestamp(TimeUnit::Second, _) => floor_values::<TimestampSecondType>(column, units),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => floor_values::<TimestampMillisecondType>(column, units),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => floor_values::<TimestampMicrosecondType>(column, units),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => floor_values::<TimestampNanosecondType>(column, units),
         DataType::Time32(TimeUnit::Millisecond) => {
             let units = i32::try_from(units).unwrap_or(i32::MAX);
             let times = column.as_primitive_opt::<Time32MillisecondType>();

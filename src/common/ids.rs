@@ -1,4 +1,4 @@
-//! Names that no other process has given.
+//! Unique ids.
 #![allow(clippy::disallowed_methods)]
 
 use uuid::Uuid;
@@ -8,7 +8,7 @@ pub fn random() -> Uuid {
     Uuid::new_v4()
 }
 
-/// A new id that sorts behind those that were made before.
+/// Returns a new id that sorts after earlier ones.
 pub fn ordered() -> Uuid {
     Uuid::now_v7()
 }

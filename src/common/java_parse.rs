@@ -1,13 +1,13 @@
-//! Texts to times, by a pattern of Java's.
+//! Parses times with Java's patterns.
 //!
-//! Digits that stand side by side (`yyyyMMddHHmmss`) are taken by width; where something else follows, one letter takes
-//! all digits there are. A day behind the end of its month is the last one of it, as Java's *smart* resolver has it.
+//! Adjacent fields (`yyyyMMddHHmmss`) have fixed widths; where something else follows, one letter takes all digits. A day beyond the end of
+//! its month becomes its last day, as with Java's *smart* resolver.
 
 use chrono::{Duration, NaiveDate, NaiveDateTime, NaiveTime};
 
 use super::java_time::{DAYS, Field, Item, MONTHS, Pattern};
 
-/// The fields that were found in a text.
+/// The fields parsed from a text.
 #[derive(Debug, Default, Clone)]
 struct ParsedFields {
     year: Option<i64>,
@@ -25,17 +25,17 @@ struct ParsedFields {
     offset: i64,
 }
 
-/// How strictly a text is read.
+/// How strictly a text is parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
-    /// As `DateTimeFormatter`: the whole text, exact widths; a zone is read and not applied.
+    /// As `DateTimeFormatter`: the whole text, exact widths; a zone is parsed but not applied.
     Formatter,
-    /// As `SimpleDateFormat`: any number of digits, more text may follow, a zone counts.
+    /// As `SimpleDateFormat`: any number of digits, more text may follow, a zone is applied.
     Simple,
 }
 
 impl Pattern {
-    /// The time that a text says; what it does not say is that of 1970-01-01 00:00.
+    /// Parses a time; missing fields are those of 1970-01-01 00:00.
     pub(crate) fn read(&self, text: &str, style: Style) -> Option<NaiveDateTime> {
         let mut reader = Reader { rest: text, found: ParsedFields::default(), style };
         reader.items(&self.0)?;
@@ -64,7 +64,7 @@ impl ParsedFields {
     }
 }
 
-/// A date; the 30th of February is the last day of it.
+/// Returns a date; the 30th of February is the last day of February.
 pub(crate) fn day_of_month(year: i32, month: i64, day: i64) -> Option<NaiveDate> {
     let (month, day) = (u32::try_from(month).ok()?, u32::try_from(day).ok().filter(|day| (1..=31).contains(day))?);
     (28..=day).rev().chain([day]).find_map(|day| NaiveDate::from_ymd_opt(year, month, day))
@@ -110,7 +110,7 @@ impl Reader<'_> {
     fn number(&mut self, field: Field, count: usize, after: &[Item]) -> Option<()> {
         let run = self.rest.bytes().take_while(u8::is_ascii_digit).count();
         let reserved = widths(after);
-        // A fixed width, or all digits but those that belong to the fields right behind.
+        // A fixed width, or all digits except those of the fields right after.
         let free = count == 1 || (field == Field::Year && count != 2) || (self.style == Style::Simple && reserved == 0);
         let take = if free && field != Field::Fraction { run.checked_sub(reserved)?.min(18) } else { count };
         let least = if self.style == Style::Simple { 1 } else { count };
@@ -143,13 +143,13 @@ impl Reader<'_> {
                 found.second = value / 1000 % 60;
                 found.nano = value % 1000 * 1_000_000;
             }
-            // Weeks and quarters say nothing that a date needs.
+            // Weeks and quarters are not needed for a date.
             _ => {}
         }
         Some(())
     }
 
-    /// Which of the names comes next.
+    /// Parses one of these names, and returns its index.
     fn name(&mut self, names: &[&str], short: bool) -> Option<i64> {
         let simple = self.style == Style::Simple;
         let (index, rest) = names.iter().enumerate().find_map(|(i, name)| {
@@ -164,7 +164,7 @@ impl Reader<'_> {
         i64::try_from(index).ok()
     }
 
-    /// `Z`, `+01`, `+0100` or `+01:00`, in seconds.
+    /// Parses `Z`, `+01`, `+0100` or `+01:00`, in seconds.
     fn offset(&mut self) -> Option<i64> {
         if let Some(rest) = self.rest.strip_prefix('Z') {
             self.rest = rest;
@@ -188,7 +188,7 @@ impl Reader<'_> {
     }
 }
 
-/// How many digits belong to the fields that follow without anything between.
+/// Returns how many digits belong to the fields that follow directly.
 fn widths(after: &[Item]) -> usize {
     let fixed = after.iter().map_while(|item| match item {
         Item::Field(Field::Month, count) if *count > 2 => None,

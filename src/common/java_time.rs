@@ -1,7 +1,7 @@
 //! Java's patterns for dates and times: `yyyy-MM-dd'T'HH:mm:ss.SSS`, as `DateTimeFormatter` and `SimpleDateFormat` read them.
 //!
-//! A pattern is compiled to a list of items, once per text. Names of months and days are English, weeks are those of the
-//! US (they begin on Sunday, the first one holds January 1st), as in a Java machine with the locale `en_US`. The zone is UTC.
+//! A pattern is compiled to a list of items, once. Names of months and days are English, weeks are those of the US (they begin on Sunday,
+//! the first one contains January 1st), as in a Java machine with the locale `en_US`. The zone is UTC.
 
 use std::fmt::Write;
 
@@ -17,18 +17,18 @@ pub(crate) const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Pattern(pub(crate) Vec<Item>);
 
-/// A piece of a pattern.
+/// An item of a pattern.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Item {
-    /// Text that stands as it is.
+    /// Literal text.
     Literal(String),
     /// A letter of the pattern, repeated.
     Field(Field, usize),
-    /// `[...]`: may be missing when it is read.
+    /// `[...]`: may be missing when a text is parsed.
     Optional(Vec<Item>),
 }
 
-/// What a letter stands for.
+/// The field that a letter denotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Field {
     Era,
@@ -66,7 +66,7 @@ pub(crate) enum Field {
 }
 
 impl Field {
-    /// The field of a letter and how often it may stand.
+    /// Returns the field of a letter and how often the letter may be repeated.
     fn from_letter(letter: char) -> Option<(Self, usize)> {
         Some(match letter {
             'G' => (Self::Era, 5),
@@ -103,10 +103,10 @@ impl Pattern {
     /// Compiles a pattern.
     ///
     /// # Errors
-    /// Letters that stand for nothing, quotes and brackets without an end.
+    /// For unknown letters, and quotes and brackets without an end.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let mut chars = text.chars().peekable();
-        // One list for every bracket that is open.
+        // One list for every open bracket.
         let mut open: Vec<Vec<Item>> = vec![Vec::new()];
         let wrong = |why: String| {
             let hint = "letters are Java's: yyyy-MM-dd HH:mm:ss.SSS; put text in single quotes: yyyy-MM-dd'T'HH:mm";
@@ -141,7 +141,7 @@ impl Pattern {
         }
     }
 
-    /// A time as text.
+    /// Formats a time.
     pub(crate) fn format(&self, time: NaiveDateTime) -> String {
         let mut out = String::new();
         format(&self.0, time, &mut out);
@@ -149,7 +149,7 @@ impl Pattern {
     }
 }
 
-/// What stands up to the closing quote; two quotes are one.
+/// Reads up to the closing quote; two quotes are one.
 fn quoted(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Option<String> {
     let mut literal = String::new();
     if chars.next_if_eq(&'\'').is_some() {
@@ -228,7 +228,7 @@ fn name(names: &[&'static str], index: u32, short: bool) -> &'static str {
     if short { &name[..3] } else { name }
 }
 
-/// Year and week of a date, where week 1 is the one that holds January 1st and weeks begin on Sunday.
+/// Returns year and week of a date, where week 1 contains January 1st and weeks begin on Sunday.
 fn week(date: NaiveDate) -> (i32, u32) {
     let first_of = |year: i32| NaiveDate::from_ymd_opt(year, 1, 1).map_or(0, |d| d.weekday().num_days_from_sunday());
     let days = if date.leap_year() { 366 } else { 365 };

@@ -12,7 +12,7 @@ use regex::Regex;
 
 use super::excerpt::{shortened, whole};
 
-/// The classes that libraries put before their messages, one before the other.
+/// The class names that libraries put before their messages, one after the other.
 const CLASSES: [&str; 24] = [
     "Arrow error: ",
     "Execution error: ",
@@ -40,21 +40,21 @@ const CLASSES: [&str; 24] = [
     "Memory error: ",
 ];
 
-/// Where DataFusion begins to say that a function takes other arguments.
+/// The beginning of DataFusion's message about wrong arguments of a function.
 const MISFIT: &str = "No function matches the given name and argument types '";
-/// How many ways of calling a function a hint names.
-const WAYS: usize = 4;
+/// How many signatures of a function a hint lists.
+const MAX_SIGNATURES: usize = 4;
 
 /// A library's message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plain {
     /// What is wrong.
     pub text: String,
-    /// What would be right, if it says so.
+    /// What would be valid, if the message says so.
     pub hint: Option<String>,
 }
 
-/// A message in plain words, with no more of the data in it than is needed to find it.
+/// Rewords a message, with no more data in it than is needed to find the fault.
 pub fn plain(text: &str) -> Plain {
     let text = without_its_bug_report(text.trim());
     if let Some(short) = of_memory(&text) {
@@ -73,7 +73,7 @@ pub fn plain(text: &str) -> Plain {
     }
 }
 
-/// What was refused memory, if that is what it says: `Failed to allocate additional 5.0 MB for TopK[0] with ...`.
+/// Rewords a refused memory allocation: `Failed to allocate additional 5.0 MB for TopK[0] with ...`.
 fn of_memory(text: &str) -> Option<Plain> {
     const WHO: [(&str, &str); 8] = [
         ("TopK", "ORDER BY with LIMIT"),
@@ -93,17 +93,17 @@ fn of_memory(text: &str) -> Option<Plain> {
     Some(Plain { text: format!("there is not enough memory for {what}: {asked} more are needed{left}"), hint: None })
 }
 
-/// Whether DataFusion's internal error is about the arguments of a function, of which it says so, too.
+/// Whether an internal error of DataFusion is about wrong arguments of a function.
 pub fn is_misfit(text: &str) -> bool {
     text.contains("coerc")
 }
 
-/// Whether it is what a full disk says, or a quota that is used up: DataFusion writes there what does not fit into memory.
+/// Whether the disk is full, or a quota is used up: DataFusion spills to disk what does not fit into memory.
 pub fn is_full_disk(text: &str) -> bool {
     ["(os error 28)", "(os error 122)"].iter().any(|full| text.contains(full))
 }
 
-/// Whether something was divided by zero.
+/// Whether the error is a division by zero.
 pub fn is_division_by_zero(text: &str) -> bool {
     text.contains("ivide by zero")
 }
@@ -113,15 +113,14 @@ pub fn is_failed_cast(text: &str) -> bool {
     text.contains("Cannot cast")
 }
 
-/// The function that DataFusion does not find, and the one that it holds for the nearest, however far that is:
-/// `Invalid function 'lenght'.\nDid you mean 'length'?`.
+/// Returns the unknown function, and the name that DataFusion suggests, however different it is:
 pub fn unknown_function(text: &str) -> Option<(String, Option<String>)> {
     let quoted = |start: &str| Some(text.split_once(start)?.1.split('\'').next()?.to_string());
     Some((quoted("Invalid function '")?, quoted("Did you mean '")))
 }
 
-/// The name in DataFusion's complaint that two columns of a SELECT share one: `... the expression "1 AS a" at position 0 and
-/// "2 AS a" at position 1 have the same name ...`.
+/// Returns the name that two columns of a SELECT share according to DataFusion: `... the expression "1 AS a" at position 0 and "2 AS a" at
+/// position 1 have the same name ...`.
 pub fn same_name(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("Projections require unique expression names but the expression \"")?;
     let (_, second) = rest.split_once("\" at position ")?.1.split_once(" and \"")?;
@@ -129,8 +128,8 @@ pub fn same_name(text: &str) -> Option<&str> {
     Some(expression.rsplit_once(" AS ").map_or(expression, |(_, name)| name))
 }
 
-/// DataFusion asks to report what it takes for its own bug, which does not help the author of a query. Of a function with wrong
-/// arguments it says so, too, before it says what is wrong.
+/// Removes DataFusion's request to report a bug, which does not help the author of a query. It also precedes messages about wrong arguments
+/// of a function.
 fn without_its_bug_report(text: &str) -> String {
     const BUG: &str = "This issue was likely caused by a bug in DataFusion's code. Please help us to resolve this by filing a bug report in \
                        our issue tracker: https://github.com/apache/datafusion/issues";
@@ -140,12 +139,12 @@ fn without_its_bug_report(text: &str) -> String {
     said.trim_end_matches('.').to_string()
 }
 
-/// A call whose arguments do not fit: `reason` stands before it, and ways that do behind.
+/// Rewords a call whose arguments do not fit: `reason` comes before it, and valid signatures after it.
 fn misfit(reason: &str, call: &str) -> Plain {
     let (call, behind) = call.split_once("'. ").or_else(|| call.split_once('\'')).unwrap_or((call, ""));
     let reason = reason.trim().trim_end_matches(['.', ' ']);
     let reason = reason.rsplit("coercion failed with: ").next().unwrap_or(reason);
-    // What our own functions say is all that there is to say.
+    // The message of one of our own functions is complete.
     if let Some((said, hint)) = reason.split_once("\nhint: ") {
         return Plain { text: said.to_string(), hint: Some(hint.to_string()) };
     }
@@ -154,19 +153,20 @@ fn misfit(reason: &str, call: &str) -> Plain {
     let known = reason.is_empty() || ["coercion from", "requires", "is not comparable"].iter().any(|part| reason.contains(part));
     let why = if known { String::new() } else { format!(": {reason}") };
     let text = format!("{name}({} does not fit{why}", in_sql(arguments));
-    let mut ways: Vec<String> = Vec::new();
-    for way in behind.lines().filter_map(|line| way(&name, line)) {
-        if !ways.contains(&way) && ways.len() < WAYS {
-            ways.push(way);
+    let mut signatures: Vec<String> = Vec::new();
+    for signature in behind.lines().filter_map(|line| parse_signature(&name, line)) {
+        if !signatures.contains(&signature) && signatures.len() < MAX_SIGNATURES {
+            signatures.push(signature);
         }
     }
-    let hint =
-        ways.pop().map(|last| if ways.is_empty() { format!("write {last}") } else { format!("write {} or {last}", ways.join(", ")) });
+    let hint = signatures
+        .pop()
+        .map(|last| if signatures.is_empty() { format!("write {last}") } else { format!("write {} or {last}", signatures.join(", ")) });
     Plain { text: whole(&text).into_owned(), hint }
 }
 
-/// A way of calling a function as a hint says it, if it is one in SQL's types.
-fn way(name: &str, line: &str) -> Option<String> {
+/// Returns a signature of a function for a hint, if it has SQL types.
+fn parse_signature(name: &str, line: &str) -> Option<String> {
     const OTHERS: [&str; 9] = ["UserDefined", "UInt", "Duration", "Large", "View", "Comparable", "Any", "Null", "Signature"];
     let arguments = line.trim().split_once('(')?.1.strip_suffix(')')?;
     let first = |argument: &str| argument.split('/').next().map(str::to_string);
@@ -178,7 +178,7 @@ fn way(name: &str, line: &str) -> Option<String> {
     Some(format!("{name}({})", in_sql(&arguments).to_uppercase()))
 }
 
-/// A message without the names of classes, and with SQL's types.
+/// Removes class names from a message, and uses SQL types.
 fn worded(text: &str) -> String {
     let plain = CLASSES.iter().fold(text.to_string(), |text, class| if text.contains(class) { text.replace(class, "") } else { text });
     in_sql(&replaced(&plain, &PHRASES))
@@ -197,7 +197,7 @@ fn replaced(text: &str, rules: &Rules) -> String {
     })
 }
 
-/// What libraries say in words that mean something only to who knows them. All that fails as a cast begins alike.
+/// Rewordings of phrases that only experts of a library understand. The messages of all failed casts begin alike.
 static PHRASES: Rules = LazyLock::new(|| {
     rules(&[
         // S3
@@ -246,7 +246,7 @@ static PHRASES: Rules = LazyLock::new(|| {
     ])
 });
 
-/// A text in which Arrow's names of types, and its way of writing literals, are as in SQL.
+/// Replaces Arrow's names of types and its literals in a text by those of SQL.
 pub fn in_sql(text: &str) -> String {
     static WORDS: Rules = LazyLock::new(|| {
         rules(&[

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Bytes of memory that this process may use: the machine's, or less if a cgroup (a container, a systemd unit) says so.
-/// `None` where neither can be found out.
+/// Returns the memory in bytes that this process may use: the machine's, or less if a cgroup (a container, a systemd unit) limits it.
+/// `None` where both are unknown.
 pub fn memory() -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total(&text));
@@ -17,7 +17,7 @@ fn total(meminfo: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// The limits of a process's cgroups, of those above them, and of the root, which is its own inside a container.
+/// Returns the limits of a process's cgroups, of their ancestors, and of the root, which inside a container is the container's own.
 fn limits(groups: &str, root: &Path) -> Vec<u64> {
     let mut found = Vec::new();
     for line in groups.lines() {

@@ -1,7 +1,7 @@
-//! What every module may use: errors, places in a text, work that waits, the clock, Java's patterns for times, crash points, options,
-//! projections, names of types, units and spelling help.
+//! What every module may use: errors, places in a text, blocking work, the clock, Java's patterns for times, crash points, options,
+//! projections, names of types, units and spelling suggestions.
 //!
-//! Nothing here knows of SQL, Kafka or Arrow plans; every module may use this one, and it uses none.
+//! This module knows nothing of SQL, Kafka or Arrow plans; every module may use it, and it uses none.
 
 pub mod allocator;
 pub mod blocking;

@@ -1,4 +1,4 @@
-//! Names that become files: of jobs, and of what the catalog declares.
+//! Names that become file names: those of jobs, and of declared objects.
 
 use std::fmt::Write as _;
 
@@ -11,10 +11,10 @@ fn plain(c: char) -> bool {
     c.is_alphanumeric() || "-_.".contains(c)
 }
 
-/// Refuses what cannot be a job's name: it is a folder, an object's path, and a part of transactional ids.
+/// Refuses an invalid job name: the name is a folder, an object's path, and a part of transactional ids.
 ///
 /// # Errors
-/// Says what a name is made of.
+/// Says which characters a name may have.
 pub fn check_job(name: &str) -> Result<()> {
     if !name.is_empty() && name.len() <= LONGEST && !name.starts_with('.') && name.chars().all(plain) {
         return Ok(());
@@ -24,20 +24,20 @@ pub fn check_job(name: &str) -> Result<()> {
         .hint("a job's name has 1 to 128 letters, digits, `.`, `_` and `-`, and does not begin with `.`"))
 }
 
-/// A job's name made from any text, such as a file's or a table's name.
+/// Makes a job's name from any text, such as a file's or a table's name.
 pub fn job_from(text: &str) -> String {
     let mut name: String = text.chars().map(|c| if plain(c) { c } else { '-' }).collect();
     if name.starts_with('.') {
         name.replace_range(..1, "-");
     }
-    // Room for a number behind it.
+    // Leave space for a number after it.
     while name.len() > LONGEST - 8 {
         name.pop();
     }
     if name.is_empty() { "job".to_string() } else { name }
 }
 
-/// A name as a part of a file's name: what is not a letter, a digit, `_` or `-` is written as `%XX`, byte by byte. An empty name is `%`.
+/// Encodes a name as a part of a file name: bytes other than letters, digits, `_` and `-` are written as `%XX`. An empty name is `%`.
 pub fn encoded(name: &str) -> String {
     if name.is_empty() {
         return "%".to_string();
@@ -55,7 +55,7 @@ pub fn encoded(name: &str) -> String {
     file
 }
 
-/// The name that such a text stands for; nothing if it is none.
+/// Decodes such a text; `None` if it is invalid.
 pub fn decoded(file: &str) -> Option<String> {
     if file == "%" {
         return Some(String::new());

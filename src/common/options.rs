@@ -1,11 +1,11 @@
-//! One option of a connector or a format: what errors, completion and documentation say about it.
+//! The specification of an option of a connector or a format, for errors, completion and documentation.
 
 use std::borrow::Cow;
 
-/// One option: its key, what it takes and what it is for.
+/// One option: its key, its values and its purpose.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OptionSpec {
-    /// The key; one that ends in `*` stands for a whole family (`properties.*`).
+    /// The key; one that ends in `*` denotes a whole family (`properties.*`).
     pub key: Cow<'static, str>,
     /// The values that are allowed; empty if any text is.
     pub values: &'static [&'static str],
@@ -35,7 +35,7 @@ impl OptionSpec {
         Self { key: Cow::Owned(format!("{prefix}{}", self.key)), ..self.clone() }
     }
 
-    /// Whether a key is this option. A family may have its star inside: `fields.*.kind`.
+    /// Whether a key matches this option. A family may have its star inside: `fields.*.kind`.
     pub fn matches(&self, key: &str) -> bool {
         match self.key.split_once('*') {
             Some((before, after)) => key.len() > before.len() + after.len() && key.starts_with(before) && key.ends_with(after),

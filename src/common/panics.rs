@@ -1,4 +1,4 @@
-//! A panic inside of a library is an error of what it was reading, and never looks like the end of it.
+//! Turns a panic inside a library into an error about the data it was reading, so that it never looks like the end of the data.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
@@ -7,10 +7,10 @@ use futures::FutureExt;
 
 use super::{Error, Result, Subject};
 
-/// Runs work; if it panics that is the error that `otherwise` makes.
+/// Runs work; if it panics, returns the error that `otherwise` makes.
 ///
 /// # Errors
-/// Those of the work.
+/// The errors of the work.
 pub async fn caught<T>(otherwise: impl FnOnce() -> Error, work: impl Future<Output = Result<T>>) -> Result<T> {
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|panic| Err(into_error(&*panic, otherwise())))
 }
@@ -18,29 +18,29 @@ pub async fn caught<T>(otherwise: impl FnOnce() -> Error, work: impl Future<Outp
 /// The same for work on a thread.
 ///
 /// # Errors
-/// Those of the work.
+/// The errors of the work.
 pub fn catch<T>(otherwise: impl FnOnce() -> Error, work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(into_error(&*panic, otherwise())))
 }
 
-/// The error for a file that a library cannot cope with.
+/// The error for a file on which a library panics.
 pub fn damaged(file: &str) -> Error {
     Error::data(format!("{file} cannot be read: it is damaged, or not of the format that the table declares"))
         .about(Subject::File(file.to_string()))
 }
 
-/// The error of a statement in which a library has given up.
+/// The error of a statement on which a library panics.
 pub fn gave_up() -> Error {
     Error::data("the statement was cut off: a reader of its data, or a function, has given up")
         .hint("a damaged file does that; --verbose tells where it was")
 }
 
-/// Where a panic happened goes to the log with `--verbose`; people get an error.
+/// Logs where a panic happened with `--verbose`; users get an error.
 pub fn keep_quiet() {
     set_hook(Box::new(|panic| tracing::debug!("{panic}")));
 }
 
-/// Logs the text of a panic, which helps to find the fault but not the person whose file it is.
+/// Logs the text of a panic, which helps to find the fault but not the user whose file it is.
 pub fn into_error(panic: &(dyn Any + Send), error: Error) -> Error {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     tracing::debug!("{}: a panic: {}", error.message(), text.unwrap_or("without a text"));

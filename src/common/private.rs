@@ -5,7 +5,7 @@ use std::io::Result;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-/// Makes a folder, and those above it, for the owner alone; one that is there stays as it is.
+/// Creates a folder, and its parents, for the owner alone; an existing one is left as it is.
 ///
 /// # Errors
 /// As `create_dir_all`.
@@ -13,7 +13,7 @@ pub fn create_folder(path: &Path) -> Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
-/// Ways of opening a file; one that is made is the owner's alone.
+/// Options for opening a file; a created file is readable by the owner alone.
 pub fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.mode(0o600);

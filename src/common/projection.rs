@@ -1,4 +1,4 @@
-//! Which columns of a table are wanted, and of those that are ROWs, which fields.
+//! Projections: the columns of a table to read, and for ROWs the fields.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use arrow::record_batch::RecordBatch;
 
 use super::{Error, Result};
 
-/// The way to a column or to a field inside of ROWs: `[bid, price]` is `bid.price`. It is never empty.
+/// The path of a column or of a field inside ROWs: `[bid, price]` is `bid.price`. It is never empty.
 pub type ColumnPath = Vec<String>;
 
-/// Columns that a reader is asked for, in order; a ROW may have fewer fields than declared.
+/// The columns that a reader returns, in order; a ROW may have fewer fields than declared.
 ///
 /// ```text
 ///   declared     event_type INT, person ROW<id, name>, bid ROW<auction, price, url>
@@ -28,16 +28,16 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// These fields, by their place in the table.
+    /// Projects to these fields, by their index in the table.
     pub fn new(columns: impl IntoIterator<Item = (usize, FieldRef)>) -> Self {
         let (indices, fields): (Vec<usize>, Vec<FieldRef>) = columns.into_iter().unzip();
         Self { indices, schema: Arc::new(Schema::new(fields)) }
     }
 
-    /// Whole columns, by their place in the table.
+    /// Projects to whole columns, by their index in the table.
     ///
     /// # Errors
-    /// When there is no such place.
+    /// When an index is out of range.
     pub fn columns(table: &Schema, indices: &[usize]) -> Result<Self> {
         Ok(Self { indices: indices.to_vec(), schema: Arc::new(table.project(indices)?) })
     }
@@ -47,10 +47,10 @@ impl Projection {
         Self { indices: (0..table.fields().len()).collect(), schema: Arc::clone(table) }
     }
 
-    /// What is needed for all of these paths, in the table's order.
+    /// Projects to what these paths need, in the table's order.
     ///
     /// # Errors
-    /// When a path leads nowhere.
+    /// When a path does not exist.
     pub fn of_paths<'a>(table: &Schema, paths: impl IntoIterator<Item = &'a [String]>) -> Result<Self> {
         let mut wanted: BTreeMap<usize, Vec<&'a [String]>> = BTreeMap::new();
         for path in paths {
@@ -61,23 +61,23 @@ impl Projection {
         Ok(Self::new(columns.collect::<Result<Vec<_>>>()?))
     }
 
-    /// The places of the columns in the table.
+    /// The indices of the columns in the table.
     pub fn indices(&self) -> &[usize] {
         &self.indices
     }
 
-    /// The columns as they are wanted.
+    /// The projected columns.
     pub fn schema(&self) -> &SchemaRef {
         &self.schema
     }
 
-    /// The columns with their places.
+    /// The projected columns with their indices in the table.
     pub fn iter(&self) -> impl Iterator<Item = (usize, &FieldRef)> {
         self.indices.iter().copied().zip(self.schema.fields())
     }
 }
 
-/// A field with only what lies on these paths inside of it; an empty path means all.
+/// Returns a field with only what is on these paths inside it; an empty path means all.
 fn narrowed(field: &FieldRef, inside: &[&[String]]) -> Result<FieldRef> {
     let DataType::Struct(fields) = field.data_type() else { return Ok(Arc::clone(field)) };
     if inside.iter().any(|path| path.is_empty()) {
@@ -97,7 +97,7 @@ fn narrowed(field: &FieldRef, inside: &[&[String]]) -> Result<FieldRef> {
     }
 }
 
-/// An array with only those fields of its ROWs that `to` has; nothing is copied.
+/// Returns an array with only those fields of its ROWs that `to` has; nothing is copied.
 ///
 /// # Errors
 /// When a field is missing.
@@ -110,10 +110,10 @@ pub fn narrow(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     Ok(Arc::new(StructArray::try_new_with_length(fields.clone(), columns, rows.nulls().cloned(), rows.len())?))
 }
 
-/// The values at the end of a path; NULL where a ROW on the way is NULL.
+/// Returns the values at the end of a path; NULL where a ROW on the path is NULL.
 ///
 /// # Errors
-/// When the path leads nowhere.
+/// When the path does not exist.
 pub fn at(batch: &RecordBatch, path: &[String]) -> Result<ArrayRef> {
     let (first, rest) = path.split_first().ok_or_else(|| Error::internal("a path to no column"))?;
     let mut array = Arc::clone(batch.column(batch.schema_ref().index_of(first)?));
@@ -129,7 +129,7 @@ pub fn at(batch: &RecordBatch, path: &[String]) -> Result<ArrayRef> {
     Ok(array)
 }
 
-/// The field at the end of a path: its name is the whole path, and it may be NULL where a ROW on the way may be.
+/// Returns the field at the end of a path: its name is the whole path, and it is nullable if a ROW on the path is.
 pub fn field_at(table: &Schema, path: &[String]) -> Result<Field> {
     let (first, rest) = path.split_first().ok_or_else(|| Error::internal("a path to no column"))?;
     let mut field = table.field_with_name(first)?.clone();
@@ -153,7 +153,7 @@ fn child<'a>(rows: &'a StructArray, name: &str) -> Result<&'a ArrayRef> {
     rows.column_by_name(name).ok_or_else(|| Error::internal(format!("a ROW without its field `{name}`")))
 }
 
-/// The same values, NULL also where `nulls` says so.
+/// Returns the same values, NULL also where `nulls` is.
 fn with_nulls(array: &ArrayRef, nulls: &NullBuffer) -> Result<ArrayRef> {
     // Most formats write a NULL into every field of a NULL row, so that there is nothing to add.
     if array.nulls().is_some_and(|own| own.contains(nulls)) {

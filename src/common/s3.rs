@@ -1,4 +1,4 @@
-//! Buckets of S3 and of servers that speak its protocol, from options or from the AWS environment. The one place where they are made.
+//! Opens buckets of S3 and of compatible servers, with options or the AWS environment. No other module opens them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,12 +20,12 @@ pub const OPTIONS: [OptionSpec; 7] = [
     OptionSpec::flag("s3.anonymous", "requests are not signed, for public buckets; default: false"),
 ];
 
-/// How long a request is tried again before the server counts as away.
+/// How long a request is retried before the server counts as unreachable.
 const RETRY: Duration = Duration::from_secs(20);
 
-/// How a bucket is reached. What is not given comes from the AWS environment.
+/// How to access a bucket. Missing options come from the AWS environment.
 ///
-/// It is never shown: it holds secrets.
+/// It is never shown: it contains secrets.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Access {
     endpoint: Option<String>,
@@ -44,10 +44,10 @@ impl std::fmt::Debug for Access {
 }
 
 impl Access {
-    /// What options with the names of [`OPTIONS`] say.
+    /// Reads the options named in [`OPTIONS`].
     ///
     /// # Errors
-    /// When they contradict each other, or one of them is no URL.
+    /// When they contradict each other, or a URL is invalid.
     pub fn read<'a>(option: impl Fn(&str) -> Option<&'a str>) -> Result<Self> {
         let text = |key: &str| option(key).map(str::trim).filter(|v| !v.is_empty()).map(ToString::to_string);
         let flag = |key: &str| option(key).map(|v| v.trim().eq_ignore_ascii_case("true"));
@@ -81,7 +81,7 @@ impl Access {
         let environment = AmazonS3Builder::from_env();
         let mut builder = environment.clone();
         if let (Some(id), Some(secret)) = (&self.access_key, &self.secret_key) {
-            // Not the environment's token: it belongs to the key there.
+            // The environment's token must not be used: it belongs to the environment's key.
             builder = AmazonS3Builder::new().with_access_key_id(id).with_secret_access_key(secret);
             for key in [AmazonS3ConfigKey::Endpoint, AmazonS3ConfigKey::Region] {
                 if let Some(value) = environment.get_config_value(&key) {
@@ -113,15 +113,15 @@ impl Access {
     }
 }
 
-/// The open buckets, by name and access, with their connections. All tables and checkpoints that share them share one of these.
+/// The open buckets, by name and access, with their connections. All tables and checkpoints of a process share it.
 #[derive(Debug, Default)]
 pub struct Buckets(Mutex<HashMap<(String, Access), Arc<Bucket>>>);
 
 impl Buckets {
-    /// The bucket of that name; asked twice for the same one, it is the same store with the same connections.
+    /// Opens the bucket of that name; the same bucket and access return the same store with the same connections.
     ///
     /// # Errors
-    /// When the store cannot be made of these options. Nothing is connected yet.
+    /// When the store cannot be created with these options. Does not connect.
     pub fn open(&self, bucket: &str, access: &Access) -> Result<Arc<Bucket>> {
         let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (bucket.to_string(), access.clone());
@@ -140,7 +140,7 @@ impl Buckets {
 #[derive(Debug)]
 pub struct Bucket {
     name: String,
-    /// Unique among the [`Buckets`]: one bucket with two keys is two of these.
+    /// Unique among the [`Buckets`]: one bucket with two keys has two entries.
     number: usize,
     /// The store; its paths are keys.
     pub store: Arc<dyn ObjectStore>,

@@ -1,7 +1,7 @@
 //! "Did you mean": the nearest spelling among known names.
 
-/// The known name nearest to `wrong`, if it is near enough to be meant: a third of the shorter name may differ, or one character, but
-/// not all of it.
+/// Returns the known name nearest to `wrong`, if it is near enough: a third of the shorter name may differ, or one character, but not the
+/// whole name.
 pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = wrong.to_lowercase();
     known
@@ -15,7 +15,7 @@ pub fn nearest<'a>(wrong: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         .map(|(_, name)| name)
 }
 
-/// A hint for a name that is not known: the nearest spelling, then all that are.
+/// A hint for an unknown name: the nearest spelling, then all known names.
 pub fn hint(wrong: &str, known: &[&str]) -> String {
     let all = known.iter().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(", ");
     match (nearest(wrong, known.iter().copied()), known.is_empty()) {

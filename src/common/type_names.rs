@@ -1,8 +1,8 @@
-//! Arrow's types as people write them in SQL, for messages of every module.
+//! SQL names of Arrow types, for messages of every module.
 
 use arrow::datatypes::{DataType, Field, TimeUnit};
 
-/// An Arrow type as Flink spells it; what Flink has no name for comes in Arrow's.
+/// Returns an Arrow type as Flink spells it; a type that Flink does not have under Arrow's name.
 pub fn display(data_type: &DataType) -> String {
     match data_type {
         DataType::Boolean => "BOOLEAN".into(),
@@ -44,7 +44,7 @@ fn with_null(field: &Field) -> String {
     format!("{}{null}", display(field.data_type()))
 }
 
-/// How many digits of a second a unit has.
+/// Returns how many fractional digits of a second a unit has.
 pub fn digits(unit: TimeUnit) -> u8 {
     match unit {
         TimeUnit::Second => 0,
@@ -54,7 +54,7 @@ pub fn digits(unit: TimeUnit) -> u8 {
     }
 }
 
-/// A name as SQL text: in backticks if it needs them.
+/// Returns a name as SQL text: in backticks if it needs them.
 pub fn quoted(name: &str) -> String {
     let mut chars = name.chars();
     let plain = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')

@@ -1,10 +1,10 @@
-//! Durations and sizes as people write them in options: `100 ms`, `5s`, `1 min`, `64 MB`.
+//! Parses durations and sizes as users write them in options: `100 ms`, `5s`, `1 min`, `64 MB`.
 
 use std::time::Duration;
 
 use super::{Error, Result};
 
-/// Parses a duration as Flink does: a whole number and a unit (`ms` if none), with or without a space.
+/// Parses a duration as Flink does: an integer and a unit (`ms` if missing), with or without a space.
 pub fn duration(text: &str) -> Result<Duration> {
     let (number, unit) = split(text);
     let wrong =

@@ -1,4 +1,4 @@
-//! What every source and every sink has to keep, as suites that each runs: Kafka on the embedded log in unit tests, real servers in the
+//! Conformance suites for sources and sinks. Every connector runs them: Kafka on the embedded log in unit tests, on real servers in the
 //! integration tests.
 
 use std::collections::BTreeMap;
@@ -40,7 +40,7 @@ fn append(batch: &RecordBatch, to: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Everything that a source holds now, read as a batch query does.
+/// Reads everything that a source holds now, as a batch query does.
 ///
 /// # Errors
 /// When reading fails.
@@ -65,7 +65,7 @@ fn splits(source: &dyn Source) -> Result<Arc<dyn SplitScan>> {
     }
 }
 
-/// Reads everything that a source holds now as a job does; what it counted.
+/// Reads everything that a source holds now, as a job does, and returns the counters.
 ///
 /// # Errors
 /// When reading fails.
@@ -81,7 +81,7 @@ pub async fn counted(source: &dyn Source, projection: &[usize]) -> Result<Arc<So
     Ok(run.counters)
 }
 
-/// A new run of a job.
+/// Returns the enumerator of a new run of a job.
 ///
 /// # Errors
 /// When the source is no stream.
@@ -115,7 +115,7 @@ async fn read_ranges(source: &dyn Source, ranges: &[PartitionRange], projection:
 /// Runs the suite for a source that holds a fixed set of rows, in more than one partition if it can.
 ///
 /// # Errors
-/// Says which rule was broken.
+/// When a rule is broken; the error says which.
 pub async fn source(source: &dyn Source) -> Result<()> {
     let every: Vec<usize> = (0..source.schema().fields().len()).collect();
     let ranges = splits(source)?.ranges().await?;
@@ -147,13 +147,13 @@ pub async fn source(source: &dyn Source) -> Result<()> {
     check(enumerator(source)?.resume(&ranges, &[]).await?.is_empty(), || "new partitions out of nothing".to_string())
 }
 
-/// One column of rows as text. Cells of the suite must not hold a `|`.
+/// Returns one column of rows as text. The suite's values must not contain a `|`.
 fn project(rows: &RowsByPartition, column: usize) -> RowsByPartition {
     let cell = |row: &String| row.split('|').nth(column).unwrap_or_default().to_string();
     rows.iter().map(|(partition, rows)| (*partition, rows.iter().map(cell).collect())).collect()
 }
 
-/// Reads on until everything is exhausted, or for a number of calls that brought rows.
+/// Reads until all partitions are exhausted, or until a number of calls have returned rows.
 async fn drain(
     source: &dyn Source,
     ranges: &[PartitionRange],
@@ -161,7 +161,7 @@ async fn drain(
     max_rows: usize,
     mut calls: usize,
 ) -> Result<(RowsByPartition, Vec<PartitionState>)> {
-    // Little room, so that the reader has to wait for us.
+    // A small prefetch limit, so that the reader has to wait for us.
     let prefetch = Prefetch { batch_rows: 5, max_bytes: 1_000, threads: 2 };
     let projection = Projection::columns(&source.schema(), projection)?;
     let mut reader = enumerator(source)?.reader(ranges.to_vec(), projection, prefetch)?;
@@ -214,10 +214,10 @@ async fn restarted(
     Ok(all)
 }
 
-/// Runs the suite for a sink with transactions, on an empty target that `source` reads back. `rows` are some to write.
+/// Runs the suite for a sink with transactions, on an empty target that `source` reads back. `rows` are rows to write.
 ///
 /// # Errors
-/// Says which rule was broken.
+/// When a rule is broken; the error says which.
 pub async fn sink(sink: &dyn Sink, source: &dyn Source, rows: &RecordBatch) -> Result<()> {
     let writer = |uuid: &str, incarnation| Writer {
         job: "conformance".to_string(),
@@ -247,7 +247,7 @@ pub async fn sink(sink: &dyn Sink, source: &dyn Source, rows: &RecordBatch) -> R
     first.commit(&CommitInfo::new(1, "")).await?;
     first.write(&CommitInfo::new(2, "x"), &twice).await?;
     first.commit(&CommitInfo::new(2, "x")).await?;
-    // What was committed is there for good; who wants to read it at once flushes.
+    // A commit is durable; a flush makes it visible to readers at once.
     first.flush().await?;
     check(count().await? == one + two, || "rows of commits 1 and 2".to_string())?;
 

@@ -1,4 +1,4 @@
-//! A system that tables can be declared on.
+//! The trait of connectors: systems on which tables can be declared.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub trait Connector: Debug + Send + Sync {
     /// The value of the `connector` option.
     fn name(&self) -> &'static str;
 
-    /// Every option it knows, for errors, completion and documentation.
+    /// Every option that the connector knows, for errors, completion and documentation.
     fn options(&self) -> Vec<OptionSpec>;
 
     /// Metadata columns that a table may declare: key and Arrow type.
@@ -30,7 +30,7 @@ pub trait Connector: Debug + Send + Sync {
         false
     }
 
-    /// Whether any of its tables is read as rows come: a query over others alone ends.
+    /// Whether any of its tables is read as a stream: a query over other tables alone ends.
     fn has_streams(&self) -> bool {
         true
     }
@@ -38,44 +38,43 @@ pub trait Connector: Debug + Send + Sync {
     /// Checks a declaration without connecting to anything.
     fn validate(&self, table: &TableSpec) -> Result<()>;
 
-    /// The table as something to read, or an error if it cannot be read. No server is asked.
+    /// Returns the source of a table, or an error if the table cannot be read. Asks no server.
     fn source(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Source>>;
 
-    /// The table as something to write, or an error if it cannot be written. No server is asked.
+    /// Returns the sink of a table, or an error if the table cannot be written. Asks no server.
     fn sink(&self, table: Arc<TableSpec>) -> Result<Arc<dyn Sink>>;
 
-    /// The options of an undeclared table whose name is its location: `FROM 'data/*.parquet'`.
+    /// Returns the options of an undeclared table whose name is its location: `FROM 'data/*.parquet'`.
     fn table_of(&self, _name: &str) -> Option<Options> {
         None
     }
 
-    /// The options of the table that `COPY ... TO` writes with these words (`format`, `header`, ...); `None` if this connector is not
-    /// one to copy to.
+    /// Returns the options of the table that `COPY ... TO` writes with these words (`format`, `header`, ...); `None` if this connector does
+    /// not support COPY.
     fn copy_options(&self, _path: &str, _words: &[(String, String)]) -> Option<Result<Options>> {
         None
     }
 
-    /// Opens what `COPY ... TO` writes.
+    /// Opens the target of `COPY ... TO`.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// When the target cannot be written.
     async fn copy(&self, table: Arc<TableSpec>) -> Result<Box<dyn BulkWriter>> {
         Err(Error::internal(format!("nothing is copied to connector '{}': {}", self.name(), table.name)))
     }
 
-    /// The newest records of a table as people look at them, the newest one last: what stands there beside what it is read as; `None`
-    /// if it has nothing of that kind.
+    /// Returns the newest raw records of a table with their decoded form, the newest one last; `None` if the connector has no raw records.
     ///
     /// # Errors
-    /// When they cannot be reached. A record that cannot be read is shown, too.
+    /// When the records cannot be reached. A record that cannot be decoded is shown, too.
     async fn peek(&self, _table: Arc<TableSpec>, _rows: usize) -> Result<Option<RecordBatch>> {
         Ok(None)
     }
 
-    /// Finds out the columns of a table that declares none, asking the system.
+    /// Infers the columns of a table that declares none, asking the system.
     ///
     /// # Errors
-    /// When the connector cannot do that, or there is nothing to find them in.
+    /// When the connector cannot infer columns, or there is nothing to infer them from.
     async fn infer(&self, table: &TableSpec) -> Result<Inferred> {
         Err(Error::sql(format!("table `{}`: connector '{}' does not find out columns", table.name, self.name()))
             .hint(format!("declare them: CREATE TABLE {} (column TYPE, ...)", table.name)))

@@ -1,10 +1,10 @@
-//! What a query asks of positions, so that a source can leave out what it need not read.
+//! Predicates on metadata columns, by which a source leaves out positions that it need not read.
 
 use std::collections::BTreeMap;
 
-/// A set of whole numbers: closed intervals, in order, that neither touch nor overlap.
+/// A set of integers: closed intervals, in order, that neither touch nor overlap.
 ///
-/// Comparisons with literals come to such a set, and so do their AND and OR:
+/// Comparisons with literals reduce to such a set, and so do their AND and OR:
 ///
 /// ```text
 ///   x >= 10                     [10 ........................ ∞]
@@ -25,7 +25,7 @@ impl Intervals {
         Self::between(i64::MIN, i64::MAX)
     }
 
-    /// Numbers that are in both.
+    /// The numbers that are in both sets.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let met = |a: &(i64, i64), b: &(i64, i64)| Some((a.0.max(b.0), a.1.min(b.1))).filter(|(first, last)| first <= last);
@@ -33,7 +33,7 @@ impl Intervals {
         Self(self.0.iter().flat_map(|a| other.0.iter().filter_map(move |b| met(a, b))).collect())
     }
 
-    /// Numbers that are in one of them.
+    /// The numbers that are in at least one of the sets.
     #[must_use]
     pub fn or(&self, other: &Self) -> Self {
         let mut parts: Vec<(i64, i64)> = self.0.iter().chain(&other.0).copied().collect();
@@ -48,7 +48,7 @@ impl Intervals {
         Self(joined)
     }
 
-    /// Whether a number is in it.
+    /// Whether the set contains a number.
     pub fn contains(&self, number: i64) -> bool {
         self.0.iter().any(|(first, last)| (*first..=*last).contains(&number))
     }
@@ -58,36 +58,36 @@ impl Intervals {
         &self.0
     }
 
-    /// The least and the greatest number; `None` if empty.
+    /// The smallest and the largest number; `None` if the set is empty.
     pub fn hull(&self) -> Option<(i64, i64)> {
         Some((self.0.first()?.0, self.0.last()?.1))
     }
 }
 
-/// What the rows that a query wants have in metadata columns, by the connector's keys for them.
+/// The values that metadata columns have in the rows that a query wants, by the connector's keys of the columns.
 ///
-/// Whole numbers stand for themselves, times are milliseconds since 1970. It is a promise about the rows that are wanted, and
+/// Integers are compared as they are, times as milliseconds since 1970. The predicate is a promise about the rows that are wanted, and
 /// filters stay in the plan: a source may use as much of it as it likes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct MetadataPredicate(BTreeMap<String, Intervals>);
 
 impl MetadataPredicate {
-    /// That one metadata column is in a set.
+    /// A predicate that one metadata column is in a set.
     pub fn new(key: &str, values: Intervals) -> Self {
         Self(BTreeMap::from([(key.to_string(), values)]))
     }
 
-    /// Whether nothing is said.
+    /// Whether the predicate restricts no column.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The bounds of one metadata column.
+    /// The values of one metadata column.
     pub fn get(&self, key: &str) -> Option<&Intervals> {
         self.0.get(key)
     }
 
-    /// Both hold.
+    /// Both predicates hold.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         for (key, values) in other.0 {
@@ -97,7 +97,7 @@ impl MetadataPredicate {
         self
     }
 
-    /// At least one holds: only of columns that both speak of something is known.
+    /// At least one predicate holds: it restricts only the columns that both restrict.
     #[must_use]
     pub fn or(self, other: &Self) -> Self {
         Self(self.0.into_iter().filter_map(|(key, values)| Some((values.or(other.0.get(&key)?), key))).map(|(v, k)| (k, v)).collect())

@@ -1,4 +1,4 @@
-//! Where rows come from and go to. One module per system; everything above knows only the traits here.
+//! Sources that tables are read from and sinks they are written to. One module per system; other modules use only the traits here.
 //!
 //! ```text
 //!              ┌───────────┐  source  ┌────────┐ scan, stream, snapshot, lookup

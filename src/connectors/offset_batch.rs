@@ -1,10 +1,10 @@
-//! Rows that were read ahead, which an epoch may take in part.
+//! Batches of rows with their offsets, which can be cut between two records.
 
 use arrow::record_batch::RecordBatch;
 
 use super::Rejected;
 
-/// Consecutive rows of one partition, with what lies between them.
+/// Consecutive rows of one partition, with the offsets of their records.
 ///
 /// ```text
 ///   records   10   11   12   13   14          12 could not be read, 13 holds two rows
@@ -17,7 +17,7 @@ pub struct OffsetBatch {
     pub partition: i32,
     /// The rows.
     pub batch: RecordBatch,
-    /// The record that each row is of.
+    /// The offset of the record that each row comes from.
     pub offsets: Vec<i64>,
     /// Bad records for the dead-letter table, by position.
     pub rejected: Vec<Rejected>,
@@ -26,14 +26,14 @@ pub struct OffsetBatch {
 }
 
 impl OffsetBatch {
-    /// What it holds in memory. An array that was cut still holds all of its buffers, so slices are counted by their share.
+    /// Bytes held in memory. A slice keeps all buffers of its array alive, so it is counted by its share of them.
     pub fn bytes(&self) -> usize {
         let columns: usize = self.batch.columns().iter().map(|c| c.to_data().get_slice_memory_size().unwrap_or(0)).sum();
         columns + self.offsets.len() * 8 + self.rejected.iter().map(|r| 64 + r.value.as_ref().map_or(0, Vec::len)).sum::<usize>()
     }
 
-    /// Cuts off at most `rows` rows, between two records. If not even the first record's rows fit, they all come when
-    /// `at_least_one` says so (a JSON array can hold more rows than were asked for), else none.
+    /// Cuts off at most `rows` rows, between two records. If not even the first record's rows fit, the cut holds all of them when
+    /// `at_least_one` is set (a JSON array can hold more rows than requested), else none.
     pub fn cut(mut self, rows: usize, at_least_one: bool) -> (Option<Self>, Option<Self>) {
         let count = self.offsets.len();
         if count <= rows {

@@ -1,4 +1,4 @@
-//! What a record that cannot be read does: `on-error`, `dead-letter.table`, and the warning about what was set aside.
+//! What happens to a record that cannot be read: `on-error`, `dead-letter.table`, and the warning about skipped records.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ const OPTION: &str = "on-error";
 const TABLE: &str = "dead-letter.table";
 const VALUES: [&str; 3] = ["skip", "fail", "dead-letter"];
 
-/// Options of formats, and the value of each with which Flink fails.
+/// Options of formats, each with the value that makes Flink fail.
 const FATAL: [(&str, &str); 4] = [
     ("json.ignore-parse-errors", "false"),
     ("json.fail-on-missing-field", "true"),
@@ -25,16 +25,16 @@ const FATAL: [(&str, &str); 4] = [
 /// `on-error`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnError {
-    /// Counted and warned of.
+    /// The record is counted, with a warning.
     Skip,
     /// The job stops.
     Fail,
-    /// Goes to another table.
+    /// The record goes to another table.
     DeadLetter,
 }
 
 impl OnError {
-    /// The options of a table that has this choice.
+    /// The options of a table that supports `on-error`.
     pub fn options() -> [OptionSpec; 2] {
         [
             OptionSpec::one_of(
@@ -46,7 +46,7 @@ impl OnError {
         ]
     }
 
-    /// Skip by default; an explicit option of the format that makes Flink fail makes us fail.
+    /// Skips by default; an option of the format that makes Flink fail makes us fail, too.
     ///
     /// # Errors
     /// For another value, and for dead letters without a table for them.
@@ -74,15 +74,15 @@ impl OnError {
     }
 }
 
-/// Says of bad records what has to be said: at most every ten seconds, with one of them as a sample.
+/// Warns of bad records: at most every ten seconds, with one of them as a sample.
 #[derive(Debug, Default)]
 pub struct Warning {
-    said: Option<Instant>,
-    untold: usize,
+    last_warning: Option<Instant>,
+    unreported: usize,
 }
 
 impl Warning {
-    /// Takes note of `count` bad records, one of which is `sample`: fails or warns.
+    /// Records `count` bad records, one of which is `sample`: fails or warns.
     ///
     /// # Errors
     /// With [`OnError::Fail`].
@@ -90,11 +90,11 @@ impl Warning {
         if on_error == OnError::Fail {
             return Err(failure(sample));
         }
-        self.untold += count;
-        if self.said.is_none_or(|at| clock::since(at) >= WARN_EVERY) {
+        self.unreported += count;
+        if self.last_warning.is_none_or(|at| clock::since(at) >= WARN_EVERY) {
             let what = if on_error == OnError::DeadLetter { "routed to the dead-letter table" } else { "skipped" };
-            tracing::warn!("{} bad record(s) {what}; one of them: {sample}", self.untold);
-            *self = Self { said: Some(clock::instant()), untold: 0 };
+            tracing::warn!("{} bad record(s) {what}; one of them: {sample}", self.unreported);
+            *self = Self { last_warning: Some(clock::instant()), unreported: 0 };
         }
         Ok(())
     }

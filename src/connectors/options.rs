@@ -28,10 +28,10 @@ pub fn check(table: &TableSpec, known: &[OptionSpec]) -> Result<()> {
     Ok(())
 }
 
-/// An option of a table parsed from its text, with the option's name in the error.
+/// Parses an option of a table; the error names the option.
 ///
 /// # Errors
-/// When the text is not what the option takes.
+/// When the value is invalid.
 pub fn parse<T: std::str::FromStr>(table: &TableSpec, key: &str, expected: &str) -> Result<Option<T>> {
     let Some(text) = table.option(key) else { return Ok(None) };
     match text.trim().parse() {

@@ -1,4 +1,4 @@
-//! What people see of a record: its bytes, and the rows that are read from it.
+//! Text for people about a record: its bytes, and the rows decoded from it.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use arrow::datatypes::Int64Type;
 use crate::common::{Result, WEIGHT};
 use crate::formats::json::shown;
 
-/// Bytes in one line: text with control characters escaped, anything else in hexadecimal digits.
+/// Returns bytes as one line: text with control characters escaped, anything else in hexadecimal digits.
 pub fn text(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len());
     match std::str::from_utf8(bytes) {
@@ -21,11 +21,11 @@ pub fn text(bytes: &[u8]) -> String {
     text
 }
 
-/// What each record is read as: a JSON object per row, side by side if there are several. Where rows say changes, each one that comes has a
-/// `+` before it, each one that goes a `-`. `records` names for each row the record that it is of.
+/// Returns the rows decoded from each record: a JSON object per row, side by side if there are several. In a changelog each inserted row
+/// has a `+` before it, each deleted one a `-`. `records` names the record of each row.
 ///
 /// # Errors
-/// Never for what is in the rows.
+/// Never for the values of rows.
 pub fn decoded<K: Ord>(batch: &RecordBatch, records: impl IntoIterator<Item = K>) -> Result<BTreeMap<K, String>> {
     let weights = batch.column_by_name(WEIGHT).and_then(|weights| weights.as_primitive_opt::<Int64Type>());
     let declared: Vec<usize> = (0..batch.num_columns()).filter(|i| batch.schema().field(*i).name() != WEIGHT).collect();

@@ -1,4 +1,4 @@
-//! What fetches rows of a stream ahead of the epochs that take them.
+//! Source readers, which fetch rows of a stream ahead of the epochs that use them.
 
 use std::fmt::Debug;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,12 +11,12 @@ use crate::common::{Error, Result};
 
 use super::split::PartitionRange;
 
-/// How much a reader may hold ready.
+/// How much a reader may prefetch.
 #[derive(Debug, Clone, Copy)]
 pub struct Prefetch {
     /// Rows per decoded batch.
     pub batch_rows: usize,
-    /// Bytes of decoded batches waiting for an epoch, and bytes that one epoch takes; a batch more than that at most.
+    /// Bytes of decoded batches waiting for an epoch, and bytes that one epoch takes; exceeded by one batch at most.
     pub max_bytes: usize,
     /// The most threads that read and decode at the same time.
     pub threads: usize,
@@ -31,20 +31,20 @@ impl Default for Prefetch {
 /// A running reader of some ranges of one table.
 #[async_trait]
 pub trait SourceReader: Send {
-    /// What has been read since the last call, at most `max_rows` rows; waits up to `wait` for the first of them.
+    /// Returns what was read since the last call, at most `max_rows` rows; waits up to `wait` for the first of them.
     ///
-    /// Rows come once, in order per partition. An empty answer still carries the state of every partition.
+    /// Each row is returned once, in order per partition. An empty result still carries the state of every partition.
     async fn next(&mut self, max_rows: usize, wait: Duration) -> Result<Fetched>;
 
-    /// Reads these ranges, too.
+    /// Adds ranges to read.
     ///
     /// # Errors
-    /// When the source has none that are new, or they cannot be read.
+    /// When the source never has new ranges, or they cannot be read.
     fn assign(&mut self, ranges: Vec<PartitionRange>) -> Result<()> {
         Err(Error::internal(format!("a reader that takes no more ranges was given {}", ranges.len())))
     }
 
-    /// Reads these partitions no further for now (they are too far ahead in event time), all others again.
+    /// Pauses these partitions (they are too far ahead in event time) and resumes all others.
     fn pause(&mut self, partitions: &[i32]);
 }
 
@@ -53,17 +53,17 @@ pub trait SourceReader: Send {
 pub struct Fetched {
     /// Batches with the columns of the projection, in order of arrival.
     pub chunks: Vec<Chunk>,
-    /// Every partition that the reader has.
+    /// The state of every partition of the reader.
     pub partitions: Vec<PartitionState>,
     /// Messages that were set aside, for a dead-letter table.
     pub rejected: Vec<Rejected>,
-    /// What has to be known again after a restart beside positions, in lines that the source makes up. They are committed together with
-    /// the rows, and come back by [`SplitEnumerator::resume`](super::SplitEnumerator::resume).
+    /// State to restore after a restart besides positions, as lines in the source's own format. It is committed together with the rows, and
+    /// passed to [`SplitEnumerator::resume`](super::SplitEnumerator::resume).
     pub state: Vec<String>,
 }
 
 impl Fetched {
-    /// How many rows there are.
+    /// The number of rows.
     pub fn rows(&self) -> usize {
         self.chunks.iter().map(|c| c.batch.num_rows()).sum()
     }
@@ -78,22 +78,22 @@ pub struct Chunk {
     pub batch: RecordBatch,
 }
 
-/// How far the reader is in one partition.
+/// The progress of the reader in one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartitionState {
     /// The partition.
     pub partition: i32,
-    /// The position after everything handed out so far (gaps and rejected messages included).
+    /// The position after everything returned so far (gaps and rejected messages included).
     pub position: i64,
     /// The newest last stable offset that the server has reported, if any.
     pub end: Option<i64>,
-    /// True when a healthy answer of the server has just confirmed that there is nothing behind `position`.
+    /// True when a healthy answer of the server has just confirmed that there is nothing after `position`.
     pub at_end: bool,
     /// True when the partition is bounded and `position` has reached its end.
     pub exhausted: bool,
 }
 
-/// A message that could not be read.
+/// A message that could not be decoded.
 #[derive(Debug, Clone)]
 pub struct Rejected {
     /// The partition.
@@ -106,7 +106,7 @@ pub struct Rejected {
     pub key: Option<Vec<u8>>,
     /// Its value.
     pub value: Option<Vec<u8>>,
-    /// Why.
+    /// Why it could not be decoded.
     pub error: String,
 }
 

@@ -1,4 +1,4 @@
-//! All connectors by name.
+//! The registry of all connectors, by name.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,12 +21,12 @@ use super::print::PrintConnector;
 pub struct Connectors(BTreeMap<&'static str, Arc<dyn Connector>>);
 
 impl Connectors {
-    /// All of them, with Kafka tables on real clusters.
+    /// All connectors, with Kafka tables on real clusters.
     pub fn real() -> Self {
         Self::with(KafkaConnector::new(Arc::new(|bootstrap, properties| Ok(Arc::new(RdKafkaBroker::new(bootstrap, properties)?)))))
     }
 
-    /// All of them, with Kafka tables on an in-process topic log.
+    /// All connectors, with Kafka tables on an in-process topic log.
     pub fn embedded(log: Arc<EmbeddedBroker>) -> Self {
         Self::with(KafkaConnector::embedded(log))
     }
@@ -47,20 +47,20 @@ impl Connectors {
         Self(all.into_iter().map(|c| (c.name(), c)).collect())
     }
 
-    /// These, with files in these buckets.
+    /// The same connectors, with file tables in these buckets.
     #[must_use]
     pub fn with_buckets(self, buckets: Arc<Buckets>) -> Self {
         self.and(Arc::new(FilesConnector::new(buckets)))
     }
 
-    /// These and one more, which takes the place of another one of its name.
+    /// Adds a connector, which replaces another one of the same name.
     #[must_use]
     pub fn and(mut self, connector: Arc<dyn Connector>) -> Self {
         self.0.insert(connector.name(), connector);
         self
     }
 
-    /// A connector by the value of the option `connector`.
+    /// Returns a connector by the value of the option `connector`.
     ///
     /// # Errors
     /// When no connector has that name; the error lists all names.
@@ -75,15 +75,15 @@ impl Connectors {
         self.0.iter().map(|(name, connector)| (name.to_string(), connector.options())).collect()
     }
 
-    /// The options of an undeclared table whose name is its location.
+    /// Returns the options of an undeclared table whose name is its location.
     pub fn table_of(&self, name: &str) -> Option<Options> {
         self.0.values().find_map(|c| c.table_of(name))
     }
 
-    /// The options of the table that `COPY ... TO` writes.
+    /// Returns the options of the table that `COPY ... TO` writes.
     ///
     /// # Errors
-    /// For a word that means nothing there.
+    /// For an unknown word.
     pub fn copy_options(&self, path: &str, words: &[(String, String)]) -> Result<Options> {
         let found = self.0.values().find_map(|c| c.copy_options(path, words));
         found.unwrap_or_else(|| Err(Error::internal("no connector has files to copy to")))

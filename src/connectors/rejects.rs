@@ -1,4 +1,4 @@
-//! Rows that a sink cannot take: counted and warned of, the end of the job, or rows of the table's dead-letter table.
+//! Rows that a sink cannot write: they are counted with a warning, end the job, or go to the table's dead-letter table.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,22 +10,22 @@ use crate::common::{Error, Result};
 
 use super::on_error::{OnError, Warning, failure, sample};
 
-/// A row that the target cannot take.
+/// A row that the target cannot hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RejectedRow {
     /// Its time in milliseconds since 1970, if it has one.
     pub timestamp: Option<i64>,
     /// Its key, if it has one.
     pub key: Option<Vec<u8>>,
-    /// What would have been written, or the row as text where there is no form of it.
+    /// The encoded row, or the row as text where it cannot be encoded.
     pub value: Option<Vec<u8>>,
-    /// Why.
+    /// Why the target refuses it.
     pub error: String,
 }
 
-/// What becomes of the rows that one writer cannot write: the sinks' side of `on-error`.
+/// Collects the rows that one writer cannot write: the sinks' side of `on-error`.
 ///
-/// A writer calls [`Self::reject`] for each of them, in `write`, and hands out what [`Self::take`] has in
+/// A writer calls [`Self::reject`] for each of them, in `write`, and returns the rows of [`Self::take`] from
 /// [`SinkWriter::rejected`](super::SinkWriter::rejected).
 #[derive(Debug)]
 pub struct Rejects {
@@ -37,13 +37,13 @@ pub struct Rejects {
 }
 
 impl Rejects {
-    /// For a writer of a table; `place` says where rows would go, `count` is what
-    /// [`Sink::rejected`](super::Sink::rejected) tells.
+    /// Creates the collection of a writer; `place` says where its rows would go, `count` is the counter behind
+    /// [`Sink::rejected`](super::Sink::rejected).
     pub fn new(place: String, on_error: OnError, count: Arc<AtomicU64>) -> Self {
         Self { place, on_error, warning: Warning::default(), count, rows: Vec::new() }
     }
 
-    /// Takes note of a row.
+    /// Records one refused row.
     ///
     /// # Errors
     /// With [`OnError::Fail`].
@@ -54,14 +54,14 @@ impl Rejects {
         }
         self.count.fetch_add(1, Ordering::Relaxed);
         self.warning.note(self.on_error, 1, &text)?;
-        // One of them is enough to say what is wrong, where they go nowhere.
+        // Without a dead-letter table one row is enough to say what is wrong.
         if self.on_error == OnError::DeadLetter || self.rows.is_empty() {
             self.rows.push(row);
         }
         Ok(())
     }
 
-    /// Takes note of rows of a batch, each with the reason.
+    /// Records refused rows of a batch, each with the reason.
     ///
     /// # Errors
     /// As [`Self::reject`].
@@ -70,16 +70,16 @@ impl Rejects {
         refused.into_iter().try_for_each(|refused| self.reject(row(refused)))
     }
 
-    /// The rows since the last call: all that go to a dead-letter table, else one of them.
+    /// Returns the rows since the last call: all of them if they go to a dead-letter table, else one.
     pub fn take(&mut self) -> Vec<RejectedRow> {
         std::mem::take(&mut self.rows)
     }
 }
 
-/// Fails with the first of the rows of a batch that the target refuses, for writers that set none aside.
+/// Fails with the first row of a batch that the target refuses, for writers that set no rows aside.
 ///
 /// # Errors
-/// When there is one; `place` says where it would go.
+/// When there is such a row; `place` says where it would go.
 pub fn none_refused(place: &str, batch: &RecordBatch, refused: &[(usize, String)]) -> Result<()> {
     match refused.first() {
         None => Ok(()),
@@ -87,7 +87,7 @@ pub fn none_refused(place: &str, batch: &RecordBatch, refused: &[(usize, String)
     }
 }
 
-/// A row as text, for what has no form in the table's format: a JSON object of texts.
+/// Returns a row as text, for rows that the table's format cannot encode: a JSON object of texts.
 pub fn row_text(batch: &RecordBatch, row: usize) -> Vec<u8> {
     let options = FormatOptions::default().with_display_error(true);
     let mut object = serde_json::Map::new();

@@ -1,4 +1,4 @@
-//! A table that can be read: what its rows are, and the ways to read them that its system offers.
+//! The trait of sources: tables that can be read, and the ways to read them that a system offers.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -21,56 +21,56 @@ use super::split::{PartitionRange, Split};
 ///
 /// ```text
 ///              ┌─ scan()     ─▶ BoundedScan                       all rows as of now        queries that end
-///  Source ─────┼─ stream()   ─▶ StreamSource                      rows that are still to come
+///  Source ─────┼─ stream()   ─▶ StreamSource                      rows as they come
 ///  what it is  │                    └ enumerator ─▶ SplitEnumerator   chooses ranges        one per run of a job
 ///              │                                       └ reader ─▶ SourceReader    fetches rows of some of them
 ///              ├─ snapshot() ─▶ TableProvider                     all rows as of an epoch   joins with a stream
 ///              └─ lookup()   ─▶ Lookup                            the rows of some keys     joins with a stream
 /// ```
-/// A system implements the ways that it has: one that finds rows by key and does nothing else has a [`Lookup`] alone.
+/// A system implements the ways that it supports: one that only finds rows by key has a [`Lookup`] alone.
 ///
 /// # Invariants
-/// * A source holds no position and no connection that a job could disturb: all jobs of a process share it. What a run of a job has
-///   read and learned is in the enumerator and the readers that it opens.
-/// * To make a source asks no server.
+/// * A source holds no position and no connection that a job could disturb: all jobs of a process share it. The state of a run of a job is
+///   in the enumerator and the readers that it opens.
+/// * Creating a source asks no server.
 pub trait Source: Debug + Send + Sync {
     /// Physical and metadata columns in declared order (computed columns are the planner's).
     fn schema(&self) -> SchemaRef;
 
-    /// What its rows say. Other than [`Changes::Append`], [`Self::schema`] ends with the column [`WEIGHT`](crate::common::WEIGHT): +1 for a row that
-    /// is there now, −1 for one that is gone (of which an upsert table tells the key alone: its other columns may be NULL, and mean nothing).
+    /// How its rows change. Unless it is [`Changes::Append`], [`Self::schema`] ends with the column [`WEIGHT`](crate::common::WEIGHT): +1
+    /// for an inserted row, −1 for a deleted one (of which an upsert table knows only the key: its other columns may be NULL, and mean
+    /// nothing).
     fn changes(&self) -> Changes {
         Changes::Append
     }
 
-    /// Of [`Changes::All`]: whether no record takes a row away before another one has brought it.
+    /// For [`Changes::All`]: whether every row is inserted before it is deleted.
     fn in_order(&self) -> bool {
         false
     }
 
-    /// Sets of columns, by name, of which no two rows hold equal values at the same time, as far as the source itself ensures it.
+    /// Sets of columns, by name, in which no two rows are equal at the same time, as far as the source itself ensures it.
     fn keys(&self) -> Vec<Vec<String>> {
         Vec::new()
     }
 
-    /// The column that carries event time, and the one of [`Self::schema`] that tells the watermark as of each row, if the source knows
-    /// it by itself.
+    /// The event-time column, and the column of [`Self::schema`] that holds the watermark at each row, if the source provides its own
+    /// watermark.
     fn watermark(&self) -> Option<(&str, &str)> {
         None
     }
 
-    /// What it reads, connection details left out: a job does not resume on something else.
+    /// Identifies what the source reads, without connection details: a job does not resume on another source.
     fn identity(&self) -> String {
         String::new()
     }
 
-    /// The table that takes messages which cannot be read ([`Fetched::rejected`](super::Fetched::rejected)), if they are not only
-    /// counted.
+    /// The table for messages that cannot be read ([`Fetched::rejected`](super::Fetched::rejected)), if they are not only counted.
     fn dead_letter(&self) -> Option<&str> {
         None
     }
 
-    /// Its rows as of now, for queries that end; nothing if it is not read as a whole.
+    /// Its rows as of now, for queries that end; `None` if the table is not read as a whole.
     fn scan(&self) -> Option<BoundedScan> {
         None
     }
@@ -80,8 +80,8 @@ pub trait Source: Debug + Send + Sync {
         None
     }
 
-    /// All rows as of whenever it is scanned, if it is a table that rows of a stream are joined with as of then. Its columns are those
-    /// of [`Self::schema`], and all its rows are facts ([`Changes::Append`]).
+    /// All rows as of the time of each scan, if rows of a stream are joined with the table as of then. Its columns are those of
+    /// [`Self::schema`], and all its rows are facts ([`Changes::Append`]).
     fn snapshot(&self) -> Option<Arc<dyn TableProvider>> {
         None
     }
@@ -92,14 +92,14 @@ pub trait Source: Debug + Send + Sync {
     }
 }
 
-/// What a table's rows say.
+/// How the rows of a table change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Changes {
     /// Append-only: rows are never retracted.
     Append,
-    /// Upserts: each row replaces or deletes the one of its key, without the old row. The key's columns by name.
+    /// Upserts: each row replaces or deletes the row of its key, which is not repeated. The key's columns by name.
     Upsert(Vec<String>),
-    /// Retractions: inserts and deletes, both with the whole row; whether a row goes before it comes is asked of [`Source::in_order`].
+    /// Retractions: inserts and deletes, both with the whole row; [`Source::in_order`] says whether an insert always precedes its delete.
     All,
 }
 
@@ -108,37 +108,37 @@ pub enum Changes {
 pub enum BoundedScan {
     /// The system plans its own reads. The columns are those of [`Source::schema`], and all rows are facts ([`Changes::Append`]).
     Provider(Arc<dyn TableProvider>),
-    /// Split by split.
+    /// The planner reads it split by split.
     Splits(Arc<dyn SplitScan>),
 }
 
 /// A bounded read by splits.
 #[async_trait]
 pub trait SplitScan: Debug + Send + Sync {
-    /// What there is now, from the earliest position on. Every range has an end.
+    /// Returns what there is now, from the earliest position on. Every range has an end.
     ///
     /// # Errors
-    /// When the server cannot be asked, or the table never ends.
+    /// When the server does not answer, or the table never ends.
     async fn ranges(&self) -> Result<Vec<PartitionRange>>;
 
-    /// What of these ranges holds rows that fit this predicate; rows that do not may be among them. Several ranges of one partition may
-    /// come back, none if nothing can be there.
+    /// Returns the parts of these ranges that can hold rows that match the predicate; other rows may be among them. Several ranges of one
+    /// partition may be returned, none if nothing can match.
     ///
     /// # Errors
-    /// When the server cannot be asked.
+    /// When the server does not answer.
     async fn prune_ranges(&self, ranges: Vec<PartitionRange>, _predicate: &MetadataPredicate) -> Result<Vec<PartitionRange>> {
         Ok(ranges)
     }
 
-    /// Reads one split, only what `projection` wants of [`Source::schema`]. With a `limit` the query looks at that many rows at most: a
-    /// hint to read in small steps, and to stop.
+    /// Reads one split, with only the fields of [`Source::schema`] that `projection` wants. A `limit` is the number of rows that the query
+    /// needs at most: a hint to read in small steps, and to stop.
     ///
     /// # Errors
     /// When reading cannot begin; later errors come from the stream.
     fn read(&self, split: &Split, projection: &Projection, limit: Option<usize>) -> Result<SendableRecordBatchStream>;
 }
 
-/// A table whose rows come without an end, or are read as if they did.
+/// A table whose rows are read as a stream.
 #[async_trait]
 pub trait StreamSource: Debug + Send + Sync {
     /// Whether reading ends by itself.
@@ -154,16 +154,16 @@ pub trait StreamSource: Debug + Send + Sync {
     async fn commit_offsets(&self, _positions: &[(i32, i64)]) {}
 }
 
-/// Who reads a stream.
+/// The run of a job that reads a stream.
 #[derive(Debug, Clone, Default)]
 pub struct RunContext {
-    /// The job's name, if it is one that lasts: what it has not read yet is kept for it.
+    /// The job's name, if it is durable: the source keeps unread data for it.
     pub job: Option<String>,
-    /// Counts what is read. They outlive a run that is tried again.
+    /// Counts what is read. The counters survive a retry of the run.
     pub counters: Arc<SourceCounters>,
 }
 
-/// Chooses what one run of a job reads of a table. It asks the server where partitions begin and end, and fetches no rows.
+/// Chooses what one run of a job reads of a table. It asks the server where partitions begin and end, but fetches no rows.
 ///
 /// ```text
 ///  first start    start(mode) ─▶ ranges ─┐
@@ -172,38 +172,38 @@ pub struct RunContext {
 ///                   state) ─▶ new ranges                 discoveries() ─┘
 /// ```
 /// # Invariants
-/// * `start` and `resume` can be called again when a server was away; what they chose last counts.
+/// * `start` and `resume` can be called again after the server was unreachable; the last choice counts.
 #[async_trait]
 pub trait SplitEnumerator: Debug + Send + Sync {
-    /// Which of all things that ever had the name of what it reads it is, if the server tells: positions in one of them mean nothing
-    /// in another.
+    /// An id of what the source reads that differs from that of an earlier object of the same name, if the server provides one: positions
+    /// in one are invalid in another.
     ///
     /// # Errors
-    /// When the server cannot be asked.
+    /// When the server does not answer.
     async fn incarnation(&self) -> Result<Option<String>> {
         Ok(None)
     }
 
-    /// Where each partition begins and, if it has one, ends. With [`StartMode::History`] reading stops at what is there now.
+    /// Returns where each partition begins and, if it is bounded, ends. With [`StartMode::History`] reading stops at the current end.
     ///
     /// # Errors
-    /// When the server cannot be asked, or the mode has nothing to go by.
+    /// When the server does not answer, or the mode cannot be applied.
     async fn start(&mut self, mode: StartMode) -> Result<Vec<PartitionRange>>;
 
-    /// Checks committed positions against the server, and takes in all that readers ever [said to keep](super::Fetched::state), in order:
+    /// Checks committed positions against the server, and restores all [state that readers reported](super::Fetched::state), in order:
     /// returns partitions that are new since, to be read from their beginning.
     ///
     /// # Errors
-    /// When rows that were not read yet are gone, or the server cannot be asked.
+    /// When rows that were not read yet are gone, or the server does not answer.
     async fn resume(&mut self, positions: &[PartitionRange], state: &[String]) -> Result<Vec<PartitionRange>>;
 
-    /// Begins to look for partitions beside these; nothing if there will be none.
+    /// Starts the discovery of partitions besides these; `None` if there will be none.
     fn discoveries(&mut self, _known: &[PartitionRange]) -> Option<Discoveries> {
         None
     }
 
-    /// Starts reading ahead from these positions, only what `projection` wants of [`Source::schema`]. Readers of ranges that are disjoint
-    /// do not disturb each other.
+    /// Starts reading ahead from these positions, with only the fields of [`Source::schema`] that `projection` wants. Readers of disjoint
+    /// ranges do not disturb each other.
     ///
     /// # Errors
     /// When reading cannot begin.
@@ -225,7 +225,7 @@ pub enum StartMode {
     History,
 }
 
-/// Partitions that are found while a job runs.
+/// New partitions that are found while a job runs.
 #[derive(Debug)]
 pub struct Discoveries {
     found: mpsc::UnboundedReceiver<Result<Vec<PartitionRange>>>,
@@ -241,10 +241,10 @@ impl Discoveries {
         Self { found, task: tokio::spawn(look(sender)) }
     }
 
-    /// What was found since the last call.
+    /// Returns the partitions found since the last call.
     ///
     /// # Errors
-    /// When what is read is not there any more.
+    /// When the object that is read no longer exists.
     pub fn take(&mut self) -> Result<Vec<PartitionRange>> {
         let mut all = Vec::new();
         while let Ok(found) = self.found.try_recv() {

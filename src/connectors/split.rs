@@ -1,4 +1,4 @@
-//! Ranges of positions: what is read, and may be read on another machine.
+//! Ranges of positions: the units of reading, which another machine may read.
 
 use serde::{Deserialize, Serialize};
 

@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use crate::sql::ast::Options;
 
-/// One column that the connector fills or writes.
+/// A column that the connector reads or writes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableColumn {
     /// Its name.
@@ -21,31 +21,31 @@ pub struct TableColumn {
     pub is_virtual: bool,
 }
 
-/// A column that was found out.
+/// An inferred column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InferredColumn {
     /// Its name.
     pub name: String,
-    /// Its Arrow type, one that SQL has.
+    /// Its Arrow type, which has an SQL name.
     pub data_type: DataType,
     /// Whether NULL is allowed.
     pub nullable: bool,
 }
 
-/// What a connector has found out about a table that declares no columns.
+/// What a connector has inferred about a table that declares no columns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Inferred {
     /// Its columns.
     pub columns: Vec<InferredColumn>,
-    /// Which of them it is partitioned by.
+    /// Its partition columns.
     pub partitioned_by: Vec<String>,
-    /// Which of them are its key, if it has one.
+    /// The columns of its primary key, if it has one.
     pub primary_key: Vec<String>,
-    /// For people: `in 3 files`.
+    /// Where the columns were found, as text for people: `in 3 files`.
     pub found_in: String,
 }
 
-/// A declared table, without its computed columns and its watermark, which are the planner's.
+/// A declared table, without its computed columns and its watermark, which belong to the planner.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableSpec {
     /// Its name in the catalog.

@@ -1,4 +1,4 @@
-//! The contract of a format, as a test suite that each format runs with its own rows and bad messages.
+//! The conformance suite of formats, which each format runs with its own rows and bad messages.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use crate::common::{Error, Projection, Result, WEIGHT};
 
 use super::{Decoded, FormatOptions, Messages, decoder, encoder, tells_changes};
 
-/// Runs the suite: rows survive the round trip, any projection works, bad messages are set aside wherever they stand, and
-/// their neighbours are not harmed.
+/// Runs the suite: rows survive the round trip, any projection works, bad messages are set aside wherever they are, and their neighbours
+/// are decoded.
 ///
 /// `good` has one row per message and no NULL; each of `bad` must be refused whatever is projected.
 ///
 /// # Errors
-/// Says which rule was broken.
+/// When a rule is broken; the error says which.
 pub fn run(format: &str, good: &RecordBatch, bad: &[&[u8]]) -> Result<()> {
     let options = FormatOptions::default();
     let schema = good.schema();
@@ -60,7 +60,7 @@ pub fn run(format: &str, good: &RecordBatch, bad: &[&[u8]]) -> Result<()> {
     Ok(())
 }
 
-/// What is read back: from a format of changes, rows that come.
+/// Returns what is read back: for a changelog format, inserted rows.
 fn expected(format: &str, rows: RecordBatch) -> Result<RecordBatch> {
     if !tells_changes(format) {
         return Ok(rows);
@@ -72,7 +72,7 @@ fn expected(format: &str, rows: RecordBatch) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }
 
-/// Puts `wrong` before the good messages of these indices.
+/// Inserts `wrong` before the good messages of these indices.
 fn mix(good: &Messages, wrong: &[u8], places: &[usize]) -> (Messages, Vec<u32>) {
     let mut mixed = Messages::default();
     let mut at = Vec::new();
@@ -88,7 +88,7 @@ fn mix(good: &Messages, wrong: &[u8], places: &[usize]) -> (Messages, Vec<u32>) 
     (mixed, at)
 }
 
-/// Every message is in `origin` or in `rejected`, in order and never in both.
+/// Checks that every message is either in `origin` or in `rejected`, in order.
 fn origins(decoded: &Decoded, messages: usize) -> Result<()> {
     let Some(origin) = &decoded.origin else {
         return check(decoded.batch.num_rows() == messages, || "no origin, though rows and messages differ".to_string());

@@ -1,8 +1,7 @@
-//! Bytes to rows and back: what stands inside a Kafka record's key or value.
+//! Formats: decode the bytes of a Kafka record's key or value to rows, and encode them.
 //!
-//! A [`Decoder`] turns a run of messages into one Arrow batch, many at a time, because building columns is what costs; a
-//! message that does not fit is set aside with the reason, and never takes its neighbours down. An [`Encoder`] writes one
-//! message per row.
+//! A [`Decoder`] turns a run of messages into one Arrow batch, because building columns is the main cost; a bad message is set aside with
+//! the reason, and its neighbours are decoded. An [`Encoder`] writes one message per row.
 
 use arrow::datatypes::SchemaRef;
 use arrow::record_batch::RecordBatch;
@@ -23,14 +22,14 @@ pub mod widen;
 pub use options::FormatOptions;
 pub use registry::{decoder, encoder, known, options_of, tells_changes};
 
-/// What some programs begin a text with.
+/// The mark with which some programs begin a text.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// A run of messages, laid end to end in one buffer so that decoding walks memory once.
+/// A run of messages, end to end in one buffer so that decoding walks memory once.
 #[derive(Debug, Default, Clone)]
 pub struct Messages {
     bytes: Vec<u8>,
-    /// `ends[i]` is where message i stops in `bytes`.
+    /// `ends[i]` is the end of message i in `bytes`.
     ends: Vec<usize>,
 }
 
@@ -41,10 +40,10 @@ impl Messages {
         self.ends.push(self.bytes.len());
     }
 
-    /// Adds what is written as one message, unless that fails.
+    /// Adds the bytes that `message` writes as one message, unless it fails.
     ///
     /// # Errors
-    /// That of `message`.
+    /// The error of `message`.
     pub fn write<E>(&mut self, message: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
         let before = self.bytes.len();
         let written = message(&mut self.bytes);
@@ -55,17 +54,17 @@ impl Messages {
         written
     }
 
-    /// How many messages there are.
+    /// The number of messages.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no messages.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// How many bytes they hold together.
+    /// The number of bytes of all messages.
     pub fn byte_len(&self) -> usize {
         self.bytes.len()
     }
@@ -76,58 +75,58 @@ impl Messages {
         &self.bytes[start..self.ends[i]]
     }
 
-    /// The messages one by one, in the memory that they have together.
+    /// Returns the messages one by one, in their shared memory.
     pub fn into_each(self) -> impl Iterator<Item = Bytes> {
         let (bytes, mut start) = (Bytes::from(self.bytes), 0);
         self.ends.into_iter().map(move |end| bytes.slice(std::mem::replace(&mut start, end)..end))
     }
 
-    /// Forgets all messages but keeps the memory.
+    /// Removes all messages but keeps the memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
     }
 }
 
-/// What came out of a run of messages.
+/// The result of decoding a run of messages.
 #[derive(Debug)]
 pub struct Decoded {
     /// The rows, in the order of their messages.
     pub batch: RecordBatch,
-    /// For every row the index of its message; `None` when row i is message i for all of them.
+    /// For every row the index of its message; `None` when every row i is message i.
     pub origin: Option<Vec<u32>>,
-    /// Messages that could not be read: index and reason, in order.
+    /// Messages that could not be decoded: index and reason, in order.
     pub rejected: Vec<(u32, String)>,
 }
 
-/// Reads messages into the columns of a fixed schema.
+/// Decodes messages into the columns of a fixed schema.
 ///
 /// # Contract
-/// The schema is given when the decoder is made and may be any subset of the table's columns (even none: then rows are
-/// only counted, but broken messages are still found). A field that is missing is NULL. Every message is either in
-/// `origin` (once per row it yields) or in `rejected`. `decode` keeps nothing between calls.
+/// The schema is given when the decoder is created and may be any subset of the table's columns (even none: then rows are only counted, but
+/// broken messages are still found). A missing field is NULL. Every message is either in `origin` (once per row it yields) or in
+/// `rejected`. `decode` keeps nothing between calls.
 pub trait Decoder: Send {
-    /// The columns of the batches that come out: those that were asked for, and behind them
-    /// [`WEIGHT`](crate::common::WEIGHT) if the format [tells changes](tells_changes).
+    /// The columns of decoded batches: the projected ones, followed by [`WEIGHT`](crate::common::WEIGHT) if the format [tells
+    /// changes](tells_changes).
     fn schema(&self) -> SchemaRef;
 
     /// Decodes all messages.
     ///
     /// # Errors
-    /// Only for what is not a matter of one message (running out of memory, a bug).
+    /// Only when the failure does not concern one message (out of memory, a bug).
     fn decode(&mut self, messages: &Messages) -> Result<Decoded>;
 }
 
-/// Writes rows as messages.
+/// Encodes rows as messages.
 pub trait Encoder: Send {
-    /// Appends one message per row of `batch` to `out`. The batch has the columns that the encoder was made for; for a format
-    /// that [tells changes](tells_changes) there may be a [`WEIGHT`](crate::common::WEIGHT) behind them, of 1 or −1.
+    /// Appends one message per row of `batch` to `out`. The batch has the columns for which the encoder was created; in a changelog format
+    /// a [`WEIGHT`](crate::common::WEIGHT) of 1 or −1 [may follow](tells_changes).
     ///
     /// # Errors
     /// When a value cannot be written in this format.
     fn encode(&mut self, batch: &RecordBatch, out: &mut Messages) -> Result<()>;
 
-    /// Whether this row has no message at all: a NULL in a format that cannot write one becomes a null key, or a tombstone.
+    /// Whether a row has no message at all: a NULL that the format cannot write becomes a null key, or a tombstone.
     fn absent(&self, _batch: &RecordBatch, _row: usize) -> bool {
         false
     }

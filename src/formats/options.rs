@@ -1,24 +1,25 @@
-//! The options of one format, taken out of a table's.
+//! The options of one format, picked from those of a table.
 
 use std::collections::BTreeMap;
 
 use crate::common::{Error, Result};
 
-/// What a table says to one format: `json.ignore-parse-errors = true`, without the `key.` or `value.` before it.
+/// The options of a format, `json.ignore-parse-errors = true`, without a prefix `key.` or `value.`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FormatOptions {
-    /// How the table spells these options: ``, `key.` or `value.`; for messages.
+    /// The prefix of these options in the table, ``, `key.` or `value.`; for messages.
     prefix: String,
     pairs: BTreeMap<String, String>,
-    /// The columns of the table's primary key, if it has one: messages need not tell the row that goes when another one of its key comes.
+    /// The columns of the table's primary key, if it has one: then messages need not hold the deleted row when another row of its key
+    /// comes.
     primary_key: Vec<String>,
-    /// Fields are found by their names in another case, too.
+    /// Names of fields match regardless of case.
     any_case: bool,
 }
 
 impl FormatOptions {
-    /// Picks the options of `format` from all options of a table. Under a prefix (`value.`) the prefixed spelling wins,
-    /// and the plain one is taken where that is missing.
+    /// Picks the options of `format` from all options of a table. Under a prefix (`value.`) the prefixed spelling takes precedence over the
+    /// plain one.
     pub fn pick<'a>(format: &str, prefix: &str, all: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let family = format!("{format}.");
         let mut pairs = BTreeMap::new();
@@ -34,19 +35,19 @@ impl FormatOptions {
         Self { prefix: prefix.to_string(), pairs, primary_key: Vec::new(), any_case: false }
     }
 
-    /// The same for a table with this primary key; empty: without one.
+    /// The same options for a table with this primary key, or with none if it is empty.
     #[must_use]
     pub fn keyed(self, primary_key: &[String]) -> Self {
         Self { primary_key: primary_key.to_vec(), ..self }
     }
 
-    /// The same for files, of which columns are found in another case, too; messages are read as Flink does.
+    /// The same for files, whose columns match regardless of case; messages match exactly, as in Flink.
     #[must_use]
     pub fn in_any_case(self) -> Self {
         Self { any_case: true, ..self }
     }
 
-    /// Whether fields are found by their names in another case, too.
+    /// Whether names of fields match regardless of case.
     pub fn has_any_case(&self) -> bool {
         self.any_case
     }
@@ -56,7 +57,7 @@ impl FormatOptions {
         &self.primary_key
     }
 
-    /// The options that a format hands on to the one it wraps: `debezium-json.a` as `json.a`.
+    /// Returns the options that a format passes to the one it wraps: `debezium-json.a` as `json.a`.
     #[must_use]
     pub fn wrapped(&self, outer: &str, inner: &str) -> Self {
         let rename = |(key, value): (&String, &String)| {
@@ -71,10 +72,10 @@ impl FormatOptions {
         self.pairs.get(key).map(String::as_str)
     }
 
-    /// An option that is `true` or `false`; `None` if it is not given.
+    /// Returns an option that is `true` or `false`; `None` if it is not given.
     ///
     /// # Errors
-    /// When it is given as something else.
+    /// When it has another value.
     pub fn flag(&self, key: &str) -> Result<Option<bool>> {
         match self.get(key) {
             None => Ok(None),
@@ -84,7 +85,7 @@ impl FormatOptions {
         }
     }
 
-    /// The error for a value that an option does not take.
+    /// The error for an invalid value of an option.
     pub fn wrong(&self, key: &str, value: &str, hint: &str) -> Error {
         Error::option(&format!("{}{key}", self.prefix), format!("cannot be '{value}'")).hint(hint)
     }

@@ -1,7 +1,7 @@
-//! The bytes of a message as one value: `raw`.
+//! The format `raw`: the bytes of a message as one value.
 //!
-//! The table (or the side of it, for `key.format`) has exactly one column. Numbers are fixed-width, big-endian unless
-//! `raw.endianness` says otherwise.
+//! The table (or its key, for `key.format`) has exactly one column. Numbers are fixed-width, big-endian unless `raw.endianness` says
+//! otherwise.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub fn options() -> Vec<OptionSpec> {
     ]
 }
 
-/// Reads and checks what both directions need: whether numbers are little-endian.
+/// Checks schema and options for both directions; returns whether numbers are little-endian.
 fn check(schema: &SchemaRef, options: &FormatOptions) -> Result<bool> {
     let [field] = schema.fields().as_ref() else {
         let hint = "declare one column for it, or use format 'json'";
@@ -47,7 +47,7 @@ fn check(schema: &SchemaRef, options: &FormatOptions) -> Result<bool> {
     }
 }
 
-/// Reads the one column.
+/// Decodes the only column.
 #[derive(Debug)]
 pub struct RawDecoder {
     physical: SchemaRef,
@@ -56,10 +56,10 @@ pub struct RawDecoder {
 }
 
 impl RawDecoder {
-    /// A decoder of the only column of `physical`, if it is projected.
+    /// Creates a decoder of the only column of `physical`, if it is projected.
     ///
     /// # Errors
-    /// When there are more columns, or of another type than bytes can be.
+    /// When there are more columns, or its type cannot be stored as bytes.
     pub fn new(physical: &SchemaRef, projection: &Projection, options: &FormatOptions) -> Result<Self> {
         let little = check(physical, options)?;
         Ok(Self { physical: Arc::clone(physical), schema: Arc::clone(projection.schema()), little })
@@ -161,14 +161,14 @@ impl Decoder for RawDecoder {
     }
 }
 
-/// Writes the one column. A NULL has no message: see [`Encoder::absent`].
+/// Encodes the only column. A NULL has no message: see [`Encoder::absent`].
 #[derive(Debug)]
 pub struct RawEncoder {
     little: bool,
 }
 
 impl RawEncoder {
-    /// An encoder of the only column of `schema`.
+    /// Creates an encoder of the only column of `schema`.
     ///
     /// # Errors
     /// As [`RawDecoder::new`].

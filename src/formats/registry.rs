@@ -1,4 +1,4 @@
-//! Formats by name: the value of `format`, `key.format` and `value.format`.
+//! The registry of formats, by the value of `format`, `key.format` and `value.format`.
 
 use arrow::datatypes::SchemaRef;
 
@@ -11,15 +11,15 @@ pub fn known() -> &'static [&'static str] {
     &["json", "csv", "avro", "raw", debezium::NAME]
 }
 
-/// Whether messages of a format say that rows come and go: its decoder yields weights, its encoder takes them.
+/// Whether a format is a changelog: its decoder yields weights, its encoder takes them.
 pub fn tells_changes(format: &str) -> bool {
     format == debezium::NAME
 }
 
-/// The options that a format knows, with its name in front (`json.ignore-parse-errors`).
+/// Returns the options of a format, with its name as prefix (`json.ignore-parse-errors`).
 ///
 /// # Errors
-/// For a name that is no format: names the nearest and all known ones.
+/// For an unknown name: lists the nearest and all known ones.
 pub fn options_of(format: &str) -> Result<Vec<OptionSpec>> {
     match format {
         "json" => Ok(json::options()),
@@ -31,10 +31,10 @@ pub fn options_of(format: &str) -> Result<Vec<OptionSpec>> {
     }
 }
 
-/// A decoder of what `projection` wants of `physical`, the record's columns as declared.
+/// Creates a decoder for a projection of `physical`, the record's columns as declared.
 ///
 /// # Errors
-/// For an unknown format, a wrong option, or columns that the format cannot hold.
+/// For an unknown format, an invalid option, or columns that the format cannot hold.
 pub fn decoder(format: &str, physical: &SchemaRef, projection: &Projection, options: &FormatOptions) -> Result<Box<dyn Decoder>> {
     match format {
         "json" => Ok(Box::new(json::JsonDecoder::new(physical, projection, options)?)),
@@ -46,7 +46,7 @@ pub fn decoder(format: &str, physical: &SchemaRef, projection: &Projection, opti
     }
 }
 
-/// An encoder of rows with the columns `schema`.
+/// Creates an encoder of rows with the columns `schema`.
 ///
 /// # Errors
 /// As [`decoder`].

@@ -1,10 +1,10 @@
-//! The type that holds the values of two.
+//! Finds the type that holds the values of two types.
 
 use std::sync::Arc;
 
 use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Field, FieldRef, Fields, TimeUnit};
 
-/// The narrowest type of SQL that holds the values of both unchanged; `None` if only text would. `Null` is a type without values.
+/// Returns the narrowest SQL type that holds the values of both unchanged; `None` if only text would. `Null` is a type without values.
 pub fn widen(a: &DataType, b: &DataType) -> Option<DataType> {
     use DataType::{Date32, Decimal128, Float32, Float64, Int8, Int16, Int32, Int64, List, Map, Null, Struct, Time32, Time64, Timestamp};
     Some(match (a, b) {
@@ -45,20 +45,20 @@ pub fn widen(a: &DataType, b: &DataType) -> Option<DataType> {
     })
 }
 
-/// The columns of both: those of `a`, and behind them what only `b` has.
+/// Merges the columns of both: those of `a`, then those that only `b` has.
 ///
 /// # Errors
-/// Names the column that no type holds.
+/// Names the column that no type can hold.
 pub fn columns(a: &Fields, b: &Fields) -> Result<Fields, String> {
     merged(a, b, widen)
 }
 
-/// The same of texts, where STRING holds what nothing else does.
+/// The same for text formats, where STRING holds everything.
 pub fn texts(a: &Fields, b: &Fields) -> Fields {
     merged(a, b, |a, b| Some(text(a, b))).unwrap_or_else(|_| a.clone())
 }
 
-/// The type that holds what two texts say.
+/// Returns the type that holds two values written as text.
 pub fn text(a: &DataType, b: &DataType) -> DataType {
     match (a, b) {
         (DataType::Struct(a), DataType::Struct(b)) => DataType::Struct(texts(a, b)),
@@ -78,7 +78,7 @@ fn merged(a: &Fields, b: &Fields, wide: impl Fn(&DataType, &DataType) -> Option<
     Ok(all.into())
 }
 
-/// How many digits a number has before and behind its point.
+/// Returns how many digits a number has before and after its point.
 fn digits(number: &DataType) -> Option<(i16, i16)> {
     Some(match number {
         DataType::Int8 => (3, 0),

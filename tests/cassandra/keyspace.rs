@@ -1,4 +1,4 @@
-//! The node, and a keyspace of its own for each test.
+//! The node, with a keyspace for each test.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::cli::Home;
 use crate::common::block;
 use crate::database::{OwnServer, SalesTables, TestDatabase};
 
-/// A keyspace, gone with the test.
+/// A keyspace, dropped with the test.
 pub struct Keyspace {
     pub name: String,
     pub address: String,
@@ -26,7 +26,7 @@ impl Keyspace {
         )
     }
 
-    /// One on a node of the test's own.
+    /// Creates one on the test's own node.
     pub fn on(node: &OwnServer) -> Self {
         Self::at(node.address())
     }
@@ -42,7 +42,7 @@ impl Keyspace {
         keyspace
     }
 
-    /// Runs statements at the node.
+    /// Runs statements on the node.
     #[track_caller]
     pub fn run(&self, cql: &str) {
         for statement in cql.split(';').map(str::trim).filter(|statement| !statement.is_empty()) {
@@ -50,7 +50,7 @@ impl Keyspace {
         }
     }
 
-    /// Rows of a query at the node, as texts with `|` between values, in the order of the texts.
+    /// Returns the rows of a query on the node, as sorted texts with `|` between values.
     #[track_caller]
     pub fn rows(&self, cql: &str) -> Vec<String> {
         let mut rows = self.try_rows(cql).unwrap_or_else(|e| panic!("{cql}: {e}"));
@@ -63,14 +63,14 @@ impl Keyspace {
         std::thread::scope(|scope| scope.spawn(|| self.rows(cql)).join().unwrap())
     }
 
-    /// The same, of a node that may be away.
+    /// The same, on a node that may be down.
     pub fn try_rows(&self, cql: &str) -> Result<Vec<String>, String> {
         let rows = block(self.session.query_unpaged(cql, &[])).map_err(|e| e.to_string())?.into_rows_result().map_err(|e| e.to_string())?;
         let text = |value: &Option<CqlValue>| value.as_ref().map_or_else(|| "NULL".to_string(), shown);
         Ok(rows.rows::<Row>().unwrap().map(|row| row.unwrap().columns.iter().map(text).collect::<Vec<_>>().join("|")).collect())
     }
 
-    /// The rows that a query answers with, behind these declarations, without its header.
+    /// Returns the rows of a query after these declarations, without the header.
     #[track_caller]
     pub fn query(&self, declarations: &str, query: &str) -> Vec<String> {
         let ended = self.shell(&format!("{declarations}\n{query};")).ok();
@@ -90,7 +90,7 @@ impl Keyspace {
 }
 
 impl TestDatabase for Keyspace {
-    /// The folder that commands run in.
+    /// The folder in which commands run.
     fn home(&self) -> &Home {
         &self.home
     }
@@ -142,7 +142,7 @@ fn shown(value: &CqlValue) -> String {
         CqlValue::Int(n) => n.to_string(),
         CqlValue::BigInt(n) => n.to_string(),
         CqlValue::Timestamp(at) => at.0.to_string(),
-        // 1.50 is 1.5.
+        // 1.50 becomes 1.5.
         CqlValue::Decimal(value) => {
             let (bytes, mut scale) = value.as_signed_be_bytes_slice_and_exponent();
             let fill = if bytes[0] >= 0x80 { 0xff } else { 0 };

@@ -1,4 +1,4 @@
-//! The report `sql/logins`: logins of a topic become the last ones of users in Cassandra, read again in each epoch.
+//! The report `sql/logins`: logins from a topic update the last login of each user in Cassandra, which each epoch reads again.
 
 use crate::common;
 use crate::common::process::{Job, repo};
@@ -8,7 +8,7 @@ use crate::keyspace::Keyspace;
 fn logins_become_the_last_ones_of_known_users() {
     let db = Keyspace::new();
     let cql = std::fs::read_to_string(repo().join("sql/logins/users.cql")).unwrap();
-    // The keyspace is the test's own.
+    // The test uses its own keyspace.
     let cql: Vec<&str> = cql.split(';').filter(|statement| !statement.contains("CREATE KEYSPACE")).collect();
     db.run(&cql.join(";").replace("spark_db.", &format!("{}.", db.name)));
     let topic = common::unique("logins");
@@ -33,7 +33,7 @@ fn logins_become_the_last_ones_of_known_users() {
     let job = job.option("contact-points", &db.address).option("keyspace", &db.name);
     let job = job.option("username", "millstream").option("password", "millstream").option("standard-error", "true");
 
-    // Many logins of one user in an epoch, the last one last; between them others.
+    // Many logins of one user in an epoch, the newest at the end; others in between.
     let times: Vec<String> = (0..3000).map(|i| format!("2020-09-09 08:{:02}:{:02}", i / 60, i % 60)).collect();
     let many: Vec<(&str, &str)> =
         times.iter().enumerate().map(|(i, time)| (["100001", "999999", "888888"][i % 3], time.as_str())).collect();
@@ -42,7 +42,7 @@ fn logins_become_the_last_ones_of_known_users() {
     let mut running = job.start();
     let expected = users(&[("100001", "Prashant", "2020-09-09 10:20:00"), ("100009", "Alisha", "2019-03-07 10:00:00")]);
     running.until("the first logins", |_| held() == expected);
-    // A user who is new, after a crash.
+    // A new user, after a crash.
     assert!(running.kill().killed());
     db.run("INSERT INTO users (login_id, user_name) VALUES ('999999', 'New')");
     add(&[("999999", "2020-09-09 11:00:00"), ("100009", "2020-09-09 11:00:01")]);

@@ -1,4 +1,4 @@
-//! Streams joined with tables: rows found by the keys of an epoch; what is kept between epochs.
+//! Streams joined with tables: rows found by the keys of an epoch; caches between epochs.
 
 use crate::database::{LOOKUP, TestDatabase, looked_up};
 use crate::keyspace::Keyspace;
@@ -14,7 +14,7 @@ fn rows_are_found_by_the_keys_of_an_epoch() {
     for (table, rows) in [
         (keyed(""), "1000"),
         (keyed(""), "3"),
-        // Without a key, with another type, inferred, and with rows kept.
+        // Without a key, with another type, inferred, and with a cache.
         (format!("CREATE TABLE items (id INT, name STRING) {}", db.with("items", "")), "7"),
         (format!("CREATE TABLE items (id BIGINT, name STRING, PRIMARY KEY (id) NOT ENFORCED) {}", db.with("items", "")), "7"),
         (format!("CREATE TABLE items {}", db.with("items", "")), "7"),
@@ -64,7 +64,7 @@ fn part_of_a_key_finds_all_rows_of_a_partition() {
     for (visits, says) in [
         (format!("{columns} PARTITIONED BY (who, what)"), "its rows are found by key (who, what)"),
         (String::new(), "its rows are found by key (who, what)"),
-        // CQL's own rule would be that the partition key is the first column; that it is not is found out, and all rows are read.
+        // By default the partition key would be the first column; the job finds out that it is not, and reads all rows.
         (columns.to_string(), "its rows are found by key (who, what)"),
     ] {
         db.run("TRUNCATE result");

@@ -1,5 +1,5 @@
-//! Exactly once: processes killed at every numbered point and at random, a node that stops, second copies, tables altered, records set back.
-//! Two sinks in one job: windows, and totals by key.
+//! Exactly once: processes killed at every numbered point and at random, a stopped node, second copies, altered tables, records that were
+//! reset. Two sinks in one job: windows, and totals by key.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn a_kill_at_every_point_loses_and_doubles_nothing() {
     let later = ["after-write-rows@3", "before-commit-rows@4", "after-commit-rows@3", "after-commit-rows@6"].map(String::from);
     let points = CrashPoint::numbered().map(|point| point.to_string()).chain(later);
     crash_at(points.collect(), |point| {
-        // Old commits are cut off only after a hundred of them.
+        // Old commits are pruned only after a hundred commits.
         let (rows, first, all) = if point.contains("prune") { ("2", 360, 420) } else { ("15", 300, 400) };
         let sales = Sales::new(Keyspace::new(), first);
         let job = sales.job.without("max.rows.per.epoch").option("max.rows.per.epoch", rows);
@@ -59,7 +59,7 @@ fn a_second_copy_takes_over() {
         .env("AWS_REGION", "us-east-1");
     let mut first = job.start();
     first.until("windows", |_| !sales.held().0.is_empty());
-    // Frozen, perhaps between rows of a commit.
+    // Frozen, possibly between rows of a commit.
     first.signal(libc::SIGSTOP);
     let mut second = job.elsewhere().start();
     sales.add(200, 300);
@@ -98,7 +98,7 @@ fn a_table_that_is_altered_or_dropped_under_a_job() {
     let sales = Sales::new(Keyspace::new(), 200);
     let mut running = sales.job.start();
     running.until("rows", |_| sales.held().0.len() >= windows(200, false).len());
-    // A column more does not matter.
+    // An additional column does not matter.
     sales.db.run("ALTER TABLE users ADD note text");
     sales.add(200, 300);
     running.until("more rows", |_| sales.held().0.len() >= windows(300, false).len());
@@ -129,7 +129,7 @@ fn a_node_that_stops_and_comes_back_loses_and_doubles_nothing() {
         sales.db.await_node();
     }
     sales.finish(running, 260);
-    // It is away when the job starts.
+    // The node is down when the job starts.
     node.services("stop");
     let mut running = sales.job.start();
     sales.add(260, 400);

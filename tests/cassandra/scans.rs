@@ -1,4 +1,4 @@
-//! Tables read as a whole: in ranges of tokens, by key, and never with another answer than without.
+//! Tables read as a whole: in token ranges, and by key, which never changes the answer.
 
 use crate::database::TestDatabase;
 use crate::keyspace::Keyspace;
@@ -47,7 +47,7 @@ fn conditions_at_the_servers_change_no_answer() {
     let mut script = table.clone();
     for (condition, _) in conditions {
         script.push_str(&format!("\nSELECT 'new', n FROM events WHERE {condition} ORDER BY n;"));
-        // Made of the whole table: the filter is held against a copy of the columns.
+        // Derived from the whole table: the filter applies to a copy of the columns.
         let copy = "(SELECT COALESCE(day, 0) + 0 AS day, CONCAT(kind, '') AS kind, CASE WHEN n >= 0 THEN at END AS at, COALESCE(n, 0) + 0 AS n, \
                     CONCAT(word, '') AS word FROM events) x";
         script.push_str(&format!("\nSELECT 'old', n FROM {copy} WHERE {condition} ORDER BY n;"));
@@ -55,7 +55,7 @@ fn conditions_at_the_servers_change_no_answer() {
     let out = db.shell(&script).ok().out;
     let mut answers: Vec<Vec<&str>> = Vec::new();
     for line in out.lines().filter(|line| !line.contains("columns found")) {
-        // A header begins the next answer.
+        // A header starts the next answer.
         if line.ends_with(",n") { answers.push(Vec::new()) } else { answers.last_mut().unwrap().push(&line[4..]) }
     }
     assert_eq!(answers.len(), conditions.len() * 2, "{out}");

@@ -1,4 +1,4 @@
-//! Rows written: by key, with write timestamps; rows that are refused; tables that are made, and tables that cannot be written.
+//! Writes: by key, with write timestamps; refused rows; tables that are created, and tables that cannot be written.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::common::block;
 use crate::database::TestDatabase;
 use crate::keyspace::Keyspace;
 
-/// The sink of a table (id INT, name STRING).
+/// Returns the sink of a table (id INT, name STRING).
 fn sink(db: &Keyspace) -> Arc<dyn Sink> {
     let mut options = Options::default();
     for (key, value) in [
@@ -78,7 +78,7 @@ fn commits_are_written_again_without_a_trace_and_older_copies_are_fenced() {
             first.commit(&commit(n)).await.unwrap();
         }
         assert_eq!(held(), ["1|A|5000003", "3|c|5000002"]);
-        // Rows of the third commit are there, its record is not; who takes over writes the same.
+        // The rows of the third commit are there, its record is not; a successor writes the same.
         first.write(&commit(3), &[rows(3)]).await.unwrap();
         let third = held();
         assert_eq!(third, ["1|A|5000003", "2|again|9000000"]);
@@ -89,7 +89,7 @@ fn commits_are_written_again_without_a_trace_and_older_copies_are_fenced() {
         assert_eq!(held(), third);
         second.write(&commit(5), &[changes(&[(2, "last", 1)])]).await.unwrap();
         second.commit(&commit(5)).await.unwrap();
-        // The older copy wakes up: what it writes loses, and it is told.
+        // The older copy continues: its writes lose, and it gets an error.
         first.write(&commit(3), &[rows(3)]).await.unwrap();
         assert_eq!(first.commit(&commit(3)).await.unwrap_err().kind(), ErrorKind::Fenced);
         assert_eq!(held(), ["1|A|5000003", "2|last|9000002"]);
@@ -98,7 +98,7 @@ fn commits_are_written_again_without_a_trace_and_older_copies_are_fenced() {
         assert_eq!(newest, recorded(5));
         third.commit(&commit(6)).await.unwrap();
         assert_eq!(sink.open(&writer("a", 4)).await.unwrap().1, recorded(6));
-        // A new life of the job: its rows are newer still.
+        // After `--fresh` the rows are newer still.
         let (mut anew, newest) = sink.open(&writer("b", 1)).await.unwrap();
         assert_eq!(newest, None);
         anew.write(&commit(1), &[changes(&[(2, "anew", 1)])]).await.unwrap();
@@ -151,7 +151,7 @@ fn rows_that_cannot_be_written_are_bad_records() {
             db.with("strict", more)
         )
     };
-    // Of 100 rows 6 are bad, each in its own way.
+    // Of 100 rows 6 are bad, each in a different way.
     let insert = "INSERT INTO strict SELECT CASE v WHEN 10 THEN CAST(NULL AS INT) ELSE 1 END, CASE v WHEN 20 THEN CAST(NULL AS INT) ELSE v END,
          CASE v WHEN 30 THEN 1000 ELSE v END, CASE v WHEN 40 THEN 'ä' ELSE 'a' END,
          CASE v WHEN 50 THEN 'no uuid' ELSE '550e8400-e29b-41d4-a716-446655440000' END, ARRAY['x', CASE v WHEN 60 THEN CAST(NULL AS STRING) ELSE 'y' END] FROM input";

@@ -1,9 +1,9 @@
-//! Every type, both ways.
+//! Tests every type, both ways.
 
 use crate::database::TestDatabase;
 use crate::keyspace::Keyspace;
 
-/// Cassandra's type, ours, values as CQL's literals, and as a query of ours shows them.
+/// Cassandra's type, the SQL type, and values as CQL's literals and as our queries show them.
 type Case = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
 const TYPES: [Case; 29] = [
@@ -81,7 +81,7 @@ fn every_type_is_read_as_what_it_is_and_written_as_it_was() {
     let mut lines = ended.out.lines().filter(|line| !line.contains("columns found")).skip(1);
     for n in 0..=most {
         let values: Vec<&str> = TYPES.iter().map(|(.., values)| if n == 0 { "" } else { values[(n - 1) % values.len()].1 }).collect();
-        // An empty text is quoted, so that it is no NULL.
+        // An empty text is quoted, to distinguish it from NULL.
         assert_eq!(lines.next().unwrap_or_default().replace("\"\"", ""), format!("{n},{}", values.join(",")));
     }
     db.shell(&format!("{tables}\nINSERT INTO b SELECT * FROM a;")).ok();

@@ -1,17 +1,17 @@
-//! The command line and its options, as a person meets them; without Kafka.
+//! The command line and its options, as a user meets them; without Kafka.
 
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::cli::{Ended, Home};
 
-/// Three numbers that are printed, by a job that ends.
+/// A bounded job that prints three numbers.
 const NUMBERS: &str = "CREATE TABLE numbers (id INT) WITH ('connector' = 'datagen', 'number-of-rows' = '3',
   'fields.id.kind' = 'sequence', 'fields.id.start' = '1', 'fields.id.end' = '3');
 CREATE TABLE shown (id INT) WITH ('connector' = 'print');
 INSERT INTO shown SELECT id FROM numbers;
 ";
-/// A job that goes on until it is stopped.
+/// A job that runs until it is stopped.
 const ENDLESS: &str = "CREATE TABLE ticks (id INT) WITH ('connector' = 'datagen', 'rows-per-second' = '100');
 CREATE TABLE nowhere (id INT) WITH ('connector' = 'blackhole');
 INSERT INTO nowhere SELECT id FROM ticks;
@@ -69,7 +69,7 @@ fn options_reach_one_table_or_all_that_know_them_and_settings_their_job() {
     let both = ["--option", "number-of-rows=2", "--option", "numbers.number-of-rows=1"];
     assert_eq!(run(NUMBERS, &both).ok().out, "+I[1]\n", "the table's own wins");
     let set = |text: &str| format!("{text};\n{NUMBERS}");
-    // SET fills only what the table leaves unset.
+    // SET applies only where the table has no value.
     assert_eq!(run(&set("SET 'number-of-rows' = '1'"), &[]).ok().out, "+I[1]\n+I[2]\n+I[3]\n");
     assert_eq!(run(&set("SET 'print-identifier' = 'seen'"), &["-o", "number-of-rows=1"]).ok().out, "seen> +I[1]\n");
     run(&set("SET 'max.rows.per.epoch' = '1'; SET 'checkpoint.interval' = '0'"), &[]).ok().says(&["epoch 3,"]);
@@ -109,7 +109,7 @@ fn a_script_of_plain_creates_runs_twice_and_another_file_may_not_take_its_names(
     );
     assert_eq!(home.run(&["run", "job.sql"]).ok().out, "+I[1]\n+I[2]\n+I[3]\n");
     home.run(&["run", "job.sql"]).ok().says(&["resumed at commit", "read to the end before"]);
-    // Changed in the same file it replaces; from another file it needs OR REPLACE.
+    // The changed file replaces its own declaration; another file needs OR REPLACE.
     home.file("job.sql", &NUMBERS.replace("'3',", "'4',").replace("'3')", "'4')"));
     home.run(&["run", "job.sql", "--fresh", "--yes"]).ok();
     assert!(home.read(".millstream/catalog/numbers.sql").contains("'number-of-rows' = '4'"));
@@ -127,11 +127,11 @@ fn what_run_declares_query_finds() {
     assert_eq!(home.run(&["query", "SELECT sum(twice) AS s FROM doubled"]).ok().out, "s\n12\n");
     assert_eq!(home.run(&["query", "SELECT count(*) AS n FROM NUMBERS", "-o", "number-of-rows=2"]).ok().out, "n\n2\n");
     home.run(&["query", "SELECT * FROM number"]).exits(1).says(&["table `number` does not exist", "did you mean `numbers`?", "<sql>:1:1"]);
-    // A shared catalog is read, and not written.
+    // A shared catalog is only read.
     let other = Home::new();
     let shared = home.path().join(".millstream/catalog").display().to_string();
     assert_eq!(other.run(&["query", "SELECT max(id) AS m FROM numbers", "--catalog", &shared]).ok().out, "m\n3\n");
-    // So is a file, for this query alone.
+    // So is a single file, for this query alone.
     home.file("more.sql", "CREATE TABLE more (x INT) WITH ('connector' = 'datagen', 'number-of-rows' = '5');");
     assert_eq!(home.run(&["query", "-f", "more.sql", "SELECT count(x) AS n FROM more"]).ok().out, "n\n5\n");
     home.file("wrong.sql", "SELECT 1;");
@@ -184,7 +184,7 @@ fn query_prints_in_its_forms() {
     assert_eq!(query(nested, "json").ok().out, format!("[\n{object}\n]\n"));
     let table = query("VALUES (1, 'a'), (NULL, 'b')", "table").ok().out;
     assert!(table.contains("|    NULL | b       |") && table.ends_with("2 rows\n"), "{table}");
-    // Nothing is an answer, too; and not on a terminal it is CSV.
+    // An empty result is an answer, too; when stdout is not a terminal it is CSV.
     assert_eq!(query("SELECT 1 AS a WHERE 1 = 0", "csv").ok().out, "a\n");
     assert_eq!(query("SELECT 1 AS a WHERE 1 = 0", "ndjson").ok().out, "");
     let none: serde_json::Value = serde_json::from_str(&query("SELECT 1 AS a WHERE 1 = 0", "json").ok().out).unwrap();
@@ -239,7 +239,7 @@ fn exit_codes_tell_what_went_wrong() {
     home.run(&["run", "job.sql", "--fresh", "--from", "noon"]).exits(2).says(&["--from noon: not a position", "timestamp:"]);
     home.run(&["run", "job.sql"]).ok();
     home.run(&["run", "job.sql", "--fresh"]).exits(2).says(&["--fresh drops the state of job `job`", "--yes"]);
-    // 3, a server that is away, and 130 have tests of their own: they take their time.
+    // 3, an unreachable server, and 130 have separate tests, which take longer.
 }
 
 #[test]
@@ -292,7 +292,7 @@ fn the_whole_line_works_in_one_process() {
     assert_eq!(lines, ["+I[11]", "+I[12]"], "{ended}");
     let ended = home.run(&["run", "make.sql"]).exits(1);
     ended.says(&["option `properties.bootstrap.servers` is missing", "--embedded"]);
-    // The topics are in the data folder, and so is the job: what it has read it does not read again.
+    // The topics are in the data folder, and so is the job: it does not read rows again.
     let ended = home.run(&["query", "--embedded", "SELECT id FROM topic ORDER BY id"]).ok();
     assert_eq!(ended.out, "id\n1\n2\n");
     home.run(&["query", "--embedded", "INSERT INTO topic VALUES (3)"]).ok();

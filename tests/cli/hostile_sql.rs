@@ -1,4 +1,4 @@
-//! Texts of a few lines that stand for millions of parts, and very long ones: refused soon, in little memory, or answered.
+//! Short texts that expand to millions of nodes, and very long ones: refused quickly, with little memory, or answered.
 
 use std::fmt::Write;
 use std::os::unix::process::CommandExt;
@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use crate::cli::{Ended, Home};
 
-/// So often something is doubled.
+/// How often each text doubles something.
 const TIMES: usize = 24;
-/// Refusals take a tenth of it where nothing else runs.
+/// Refusals take a tenth of it on an idle machine.
 const SOON: Duration = Duration::from_secs(20);
-/// Far less than a plan that was written out would take.
+/// Far less than an expanded plan would take.
 const MEMORY: u64 = 8 << 30;
 
-/// `first`, then what follows from the number of each step.
+/// Concatenates `first`, the text of each step, and `last`.
 fn steps(first: &str, step: impl Fn(usize) -> String, last: &str) -> String {
     (1..=TIMES).fold(first.to_string(), |text, n| text + &step(n)) + last
 }

@@ -1,4 +1,4 @@
-//! The command line: what it does, what it prints, what it says when something is wrong.
+//! Tests of the command line: its commands, its output, and its errors.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 #[path = "../common/cli.rs"]

@@ -1,4 +1,4 @@
-//! What is said when something is wrong or cannot be done yet, how signals end a command, and EXPLAIN.
+//! Messages about errors and unsupported features, signals, and EXPLAIN.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ const PRINTED: &str = "CREATE TABLE printed (n INT, at TIMESTAMP(3)) WITH ('conn
 #[test]
 fn a_wrong_word_is_answered_with_its_place_and_the_right_one() {
     let place = Place::new();
-    // File, exit code, and what the message has to hold.
+    // File, exit code, and the texts in the message.
     let cases: [(&str, i32, &[&str]); 14] = [
         ("CREATE TABEL t (a INT);", 1, &["a.sql:1:8", "^"]),
         ("CREATE TABLE t (a INTT) WITH ('connector' = 'print');", 1, &["a.sql:1:19", "INTT", "INT"]),
@@ -90,7 +90,7 @@ fn what_cannot_run_continuously_yet_is_refused_with_the_reason() {
         ("SELECT COUNT(*) FROM s", "the query updates rows that it gave before, and the table can only add rows"),
         ("SELECT x.a FROM s x LEFT JOIN s y ON x.a = y.a", "ways out: a table with a PRIMARY KEY"),
         ("SELECT a FROM s ORDER BY a LIMIT 3", "a changelog format"),
-        // Rows leave by themselves.
+        // Rows are deleted as time passes.
         ("SELECT a FROM s WHERE ts > now()", "the query updates rows that it gave before, and the table can only add rows"),
         (
             "SELECT COUNT(*) FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(other), INTERVAL '3' SECOND)) GROUP BY window_start, window_end",
@@ -127,7 +127,7 @@ fn signals_end_a_run_with_0_and_a_query_with_130() {
     let endless = "CREATE TABLE ticks (n INT) WITH ('connector' = 'datagen', 'rows-per-second' = '1000');\n";
     let job = format!("{endless}CREATE TABLE hole (n INT) WITH ('connector' = 'blackhole');\nINSERT INTO hole SELECT n FROM ticks;");
     for signal in [libc::SIGINT, libc::SIGTERM] {
-        // Commits of a run before would show one as under way that is not.
+        // Commits of an earlier run would make this one look started.
         let place = Place::new();
         let job = place.file("job.sql", &job);
         let said = stopped(&place, &["run", &job], signal, 0);
@@ -141,13 +141,13 @@ fn signals_end_a_run_with_0_and_a_query_with_130() {
     assert!(said.contains("interrupted"), "{said}");
 }
 
-/// Starts, waits a little, signals, and returns what was said on stderr.
+/// Starts a command, waits a little, sends a signal, and returns its stderr.
 #[track_caller]
 fn stopped(place: &Place, args: &[&str], signal: i32, code: i32) -> String {
     let mut child = place.command(args).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let data: PathBuf = place.dir.path().join("data");
     let begin = Instant::now();
-    // A job is under way when it has committed; a query has nothing to show for itself.
+    // A job has started when it has committed; a query has no such sign.
     let under_way =
         |data: &Path| args[0] == "query" && begin.elapsed() > Duration::from_millis(700) || data.join("jobs/job/commits").is_dir();
     while !under_way(&data) || begin.elapsed() < Duration::from_millis(300) {
@@ -172,7 +172,7 @@ SET 'max.rows.per.epoch' = '2500';";
 const WINDOWED: &str = "INSERT INTO w SELECT window_end, COUNT(*) FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '10' SECOND))
   GROUP BY window_start, window_end";
 
-/// Statements and what is shown of them; a time is shown as `#`.
+/// Statements and their EXPLAIN output; a time is shown as `#`.
 const EXPLAINED: [(&str, &str, &str); 6] = [
     (
         "EXPLAIN ANALYZE",
@@ -408,7 +408,7 @@ fn explain_tells_of_partitions_and_of_keys_that_most_rows_have() {
     assert!(err.contains("a number from 1 to 1024 is needed"), "{out}{err}");
 }
 
-/// `1.2 ms` and `1.234 s` become `#`.
+/// Replaces `1.2 ms` and `1.234 s` by `#`.
 fn without_times(text: &str) -> String {
     let mut words: Vec<String> = text.split(' ').map(ToString::to_string).collect();
     for i in 1..words.len() {

@@ -1,11 +1,10 @@
-//! No secret is shown: eleven of them, written in every way that a person may write them, right and wrong, through every command, at the
-//! log level that shows the most.
+//! No secret is shown: eleven of them, written in every way, valid and invalid, through every command, at the most verbose log level.
 
 use std::process::Stdio;
 
 use crate::cli::{Ended, Home};
 
-/// Stands in every secret, in all of its words: no part of one may be shown.
+/// A part of every word of every secret, so that no part of one may be shown.
 const MARK: &str = "Zq9";
 
 /// Options and their values, as text of SQL.
@@ -23,7 +22,7 @@ const SECRETS: [(&str, &str); 11] = [
     ("password", "Zq9'quoted\\"),
 ];
 
-/// How one may be written: `{k}` its key, `{v}` its value with quotes doubled, `{raw}` as it is, `{url}` as part of a URL.
+/// Ways of writing a secret: `{k}` is its key, `{v}` its value with quotes doubled, `{raw}` the plain value, `{url}` a part of a URL.
 const WAYS: [&str; 37] = [
     "CREATE TABLE {t} (a INT) WITH ('connector' = 'kafka', 'topic' = 'x', '{k}' = '{v}', 'format' = 'json');",
     "CREATE TABLE {t} (a INT) WITH ('connector' = 'kafka', '{k}'='{v}', 'topik' = 'x');",
@@ -77,7 +76,7 @@ fn written(way: &str, (key, value): (&str, &str), table: &str) -> String {
     filled.iter().fold(way.to_string(), |text, (place, with)| text.replace(place, with))
 }
 
-/// What was shown and should not have been.
+/// Secrets that were shown.
 #[derive(Default)]
 struct Shown(Vec<String>);
 
@@ -98,7 +97,7 @@ impl Drop for Shown {
     }
 }
 
-/// The command with the most talkative log.
+/// Runs a command with the most verbose log.
 fn traced(home: &Home, args: &[&str], stdin: Option<&str>) -> Ended {
     let mut command = home.command(args);
     command.env("RUST_LOG", "trace");
@@ -133,7 +132,7 @@ fn statements_and_their_errors_show_no_secret() {
             let what = |command: &str| format!("{command} of way {n} with secret {m} ({text})");
             shown.by(&what("query -f"), &traced(&home, &["query", "SELECT * FROM t", "-f", "a.sql"], None));
             shown.by(&what("-c"), &traced(&home, &["-c", &text], None));
-            // Each statement for itself, after those that are wrong; then what the shell tells.
+            // Each statement separately, after the invalid ones; then commands of the shell that show them.
             let typed = format!("{text}\n;\n\\p\nSHOW CREATE TABLE t;\n\\d+ t\n\\peek t\n\\set\nSET;\nSHOW JOBS;\n");
             shown.by(&what("stdin"), &traced(&home, &[], Some(&typed)));
         }
@@ -184,7 +183,7 @@ fn flags_and_variables_show_no_secret() {
     for command in commands {
         let mut asked = home.command(command);
         asked.env("RUST_LOG", "trace").env("ZQ", "Zq9-of-the-environment");
-        // A job waits for its broker: what it says until then is enough.
+        // A job waits for its broker: its output until then is enough.
         let live = home.launch_for(asked, std::time::Duration::from_secs(3));
         shown.by(&command.join(" "), &live);
     }

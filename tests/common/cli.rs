@@ -1,4 +1,4 @@
-//! The real binary as a person runs it: in a folder of its own, with what it prints kept.
+//! Runs the real binary as a user would: in its own folder, with its output captured.
 #![allow(dead_code, reason = "every test crate uses a part of it")]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// How long anything may take before a test gives up; far above what it takes on a busy machine.
+/// The time limit of every wait; far above what it takes on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The scripts of the main job.
 pub const MAIN_JOB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sql/transactions/flink");
 
-/// A folder that commands run in: its `.millstream` is their data folder.
+/// A folder in which commands run: its `.millstream` is their data folder.
 pub struct Home(TempDir);
 
 /// A command that has ended.
@@ -24,15 +24,15 @@ pub struct Home(TempDir);
 pub struct Ended {
     /// The exit code; `None` when a signal ended it.
     pub code: Option<i32>,
-    /// What it wrote on stdout.
+    /// The text on stdout.
     pub out: String,
-    /// What it wrote on stderr.
+    /// The text on stderr.
     pub err: String,
-    /// The most memory that it has held, in bytes, as far as it was seen a few milliseconds before its end.
+    /// The peak memory in bytes, as seen up to a few milliseconds before the command's end.
     pub peak: u64,
 }
 
-/// A command that runs.
+/// A running command.
 pub struct Live {
     child: Child,
     out: Lines,
@@ -48,19 +48,19 @@ impl Home {
         self.0.path()
     }
 
-    /// Writes a file, also into a folder below.
+    /// Writes a file, also into a subfolder.
     pub fn file(&self, name: &str, text: &str) {
         let path = self.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
-    /// A file's text.
+    /// Returns a file's text.
     pub fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path().join(name)).unwrap()
     }
 
-    /// The command, with nothing of the environment that would change it.
+    /// Returns the command, without environment variables that affect it.
     pub fn command<S: AsRef<str>>(&self, args: &[S]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
         command.args(args.iter().map(AsRef::as_ref)).current_dir(self.path());
@@ -69,12 +69,12 @@ impl Home {
         command
     }
 
-    /// Starts it and leaves it running.
+    /// Starts the command and leaves it running.
     pub fn start<S: AsRef<str>>(&self, args: &[S]) -> Live {
         Live::start(self.command(args))
     }
 
-    /// Runs a command to its end, with this on stdin.
+    /// Runs a command to its end, with this text on stdin.
     pub fn launch(&self, command: Command, stdin: Option<&str>) -> Ended {
         let mut live = Live::start(command);
         if let (Some(text), Some(mut pipe)) = (stdin, live.child.stdin.take()) {
@@ -83,7 +83,7 @@ impl Home {
         live.end()
     }
 
-    /// Runs a command until it ends, or for so long: then it is asked to stop.
+    /// Runs a command until it ends; after `patience` it is asked to stop.
     pub fn launch_for(&self, command: Command, patience: Duration) -> Ended {
         let mut live = Live::start(command);
         let begin = Instant::now();
@@ -96,27 +96,27 @@ impl Home {
         live.end()
     }
 
-    /// Runs it to its end.
+    /// Runs the command to its end.
     pub fn run<S: AsRef<str>>(&self, args: &[S]) -> Ended {
         self.start(args).end()
     }
 }
 
 impl Ended {
-    /// Fails the test unless it ended well.
+    /// Fails the test unless the command succeeded.
     #[track_caller]
     pub fn ok(self) -> Self {
         self.exits(0)
     }
 
-    /// Fails the test unless it ended with this code.
+    /// Fails the test unless the command ended with this code.
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self}");
         self
     }
 
-    /// Fails the test unless stderr holds all of this.
+    /// Fails the test unless stderr contains all of these texts.
     #[track_caller]
     pub fn says(self, parts: &[&str]) -> Self {
         for part in parts {
@@ -140,23 +140,23 @@ impl Live {
         Self { child, out, err }
     }
 
-    /// Everything on stdout so far.
+    /// Returns everything on stdout so far.
     pub fn out(&self) -> String {
         self.out.text()
     }
 
-    /// Everything on stderr so far.
+    /// Returns everything on stderr so far.
     pub fn err(&self) -> String {
         self.err.text()
     }
 
-    /// Waits until stderr holds this.
+    /// Waits until stderr contains this text.
     #[track_caller]
     pub fn says(&mut self, part: &str) {
         self.until(&format!("{part:?} on stderr"), |live| live.err().contains(part));
     }
 
-    /// Waits until something holds; fails when it takes too long or the command ends before.
+    /// Waits until a condition is true; fails after a timeout or when the command ends before.
     #[track_caller]
     pub fn until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
         let begin = Instant::now();
@@ -173,14 +173,14 @@ impl Live {
         assert!(Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap().success());
     }
 
-    /// Stops it in good order.
+    /// Stops the command gracefully.
     #[track_caller]
     pub fn stop(self) -> Ended {
         self.signal("TERM");
         self.end().ok()
     }
 
-    /// Waits for its end.
+    /// Waits for the command's end.
     #[track_caller]
     pub fn end(mut self) -> Ended {
         let (begin, mut peak) = (Instant::now(), 0);
@@ -196,7 +196,7 @@ impl Live {
     }
 }
 
-/// The most memory that a process has held so far, in bytes.
+/// Returns the peak memory of a process so far, in bytes.
 fn memory_peak(process: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
     let kilobytes = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix("kB")?.trim().parse::<u64>();
@@ -210,7 +210,7 @@ impl Drop for Live {
     }
 }
 
-/// What a pipe has given, read by a thread so that the command never waits for us.
+/// The output of a pipe, read by a thread so that the command never waits for us.
 struct Lines {
     text: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,

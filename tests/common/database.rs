@@ -1,4 +1,4 @@
-//! What the tests of a database's tables share: a server of a test's own, the shell, jobs over files, two sinks in one job.
+//! Shared code of the tests of database connectors: servers of their own, the shell, jobs over files, two sinks in one job.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -12,22 +12,22 @@ use crate::ports::Ports;
 
 /// A database or keyspace of one test.
 pub trait TestDatabase {
-    /// The folder that commands run in.
+    /// The folder in which commands run.
     fn home(&self) -> &Home;
 
-    /// The options of a table in it.
+    /// The options of a table in this database.
     fn with(&self, table: &str, more: &str) -> String;
 
-    /// What the shell says to these statements.
+    /// Runs these statements in the shell.
     fn shell(&self, sql: &str) -> Ended {
-        // Each time a catalog of its own.
+        // Each run has its own catalog.
         let data = tempfile::tempdir().unwrap();
         let mut command = self.home().command(&["--data", &data.path().display().to_string()]);
         command.stdin(Stdio::piped());
         self.home().launch(command, Some(sql))
     }
 
-    /// A job over lines of CSV (k, v), in small epochs.
+    /// Runs a job over lines of CSV (k, v), in small epochs.
     fn csv_job(&self, lines: &[String], declarations: &str, insert: &str) -> Ended {
         self.home().file("in/a.csv", &(lines.join("\n") + "\n"));
         self.home().file(
@@ -40,7 +40,7 @@ pub trait TestDatabase {
         self.home().run(&[&["run", "job.sql", "--fresh", "--yes"], &options[..]].concat())
     }
 
-    /// Orders of items 1 to 4, of which 4 does not exist, joined with a table of items.
+    /// Runs a job that joins orders of items 1 to 4, of which 4 does not exist, with a table of items.
     fn lookup_job(&self, items: &str, join: &str, rows_per_epoch: &str) -> Ended {
         let orders: Vec<String> =
             (0..40).map(|i| format!("{i},{}", if i % 5 == 4 { String::new() } else { (i % 5 + 1).to_string() })).collect();
@@ -63,7 +63,7 @@ pub trait TestDatabase {
 pub const LOOKUP: &str =
     "INSERT INTO result SELECT o.id, o.item, i.name FROM orders o LEFT JOIN items FOR SYSTEM_TIME AS OF o.at AS i ON i.id = o.item";
 
-/// Its result, in the order of the ids.
+/// The result of that join, in the order of the ids.
 pub fn looked_up() -> Vec<String> {
     let row = |i: i32| match i % 5 {
         4 => format!("{i}|NULL|NULL"),
@@ -73,7 +73,7 @@ pub fn looked_up() -> Vec<String> {
     (0..40).map(row).collect()
 }
 
-/// A server of a test's own, which it may stop and start; gone, with its data, when it is dropped.
+/// A server that only this test uses, and may stop and start; removed, with its data, when it is dropped.
 pub struct OwnServer {
     name: &'static str,
     home: tempfile::TempDir,
@@ -81,14 +81,14 @@ pub struct OwnServer {
 }
 
 impl OwnServer {
-    /// `mysql`, `mariadb` or `cassandra`, started.
+    /// Starts `mysql`, `mariadb` or `cassandra`.
     pub fn start(name: &'static str) -> Self {
         let server = Self { name, home: tempfile::tempdir().unwrap(), ports: Ports::reserve() };
         server.services("start");
         server
     }
 
-    /// Which one it is.
+    /// The name of the server's system.
     #[allow(dead_code, reason = "not all tests ask")]
     pub fn name(&self) -> &'static str {
         self.name
@@ -99,7 +99,7 @@ impl OwnServer {
         format!("127.0.0.1:{}", self.ports.first)
     }
 
-    /// `start` returns when it answers, `stop` when it is gone.
+    /// Runs a verb: `start` returns when the server answers, `stop` when it has ended.
     pub fn services(&self, verb: &str) {
         let port = format!("MILLSTREAM_{}_PORT", self.name.to_uppercase());
         let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services"));
@@ -108,7 +108,7 @@ impl OwnServer {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    /// Ends it as a power cut does.
+    /// Ends the server as a power cut does.
     pub fn kill(&self) {
         let pid = std::fs::read_to_string(self.home.path().join(self.name).join("pid")).unwrap();
         assert!(Command::new("kill").args(["-9", pid.trim()]).status().unwrap().success());
@@ -121,19 +121,19 @@ impl Drop for OwnServer {
     }
 }
 
-/// How a database keeps the two tables of [`Sales`].
+/// How a database holds the two tables of [`Sales`].
 pub trait SalesTables: TestDatabase {
-    /// Makes them.
+    /// Creates the tables.
     fn create(&self);
-    /// The declared columns of `windows`, and the expressions that they get.
+    /// The declared columns of `windows`, and the expressions that fill them.
     const WINDOWS: (&'static str, &'static str);
-    /// What both hold, in order; nothing while the server is away.
+    /// Returns the rows of both tables, in order; empty while the server is down.
     fn held(&self) -> (Vec<String>, Vec<String>);
-    /// The start of a window, `yyyy-MM-dd HH:mm:ss`, as [`Self::held`] has it.
+    /// Converts the start of a window, `yyyy-MM-dd HH:mm:ss`, to the form in [`Self::held`].
     fn window_start(start: &str) -> String;
 }
 
-/// A job with two sinks, windows and totals by key; its topic, and the database that it writes to.
+/// A job with two sinks, windows and totals by key, with its topic and its database.
 pub struct Sales<D> {
     pub db: D,
     pub topic: String,
@@ -178,7 +178,7 @@ impl<D: SalesTables> Sales<D> {
         self.db.held()
     }
 
-    /// Waits until both tables hold what the first rows of the topic come to, stops the job, and compares.
+    /// Waits until both tables hold the results of the first rows of the topic, stops the job, and compares.
     #[track_caller]
     pub fn finish(&self, mut running: Running, all: i64) {
         let window = |line: String| {
@@ -197,8 +197,9 @@ impl<D: SalesTables> Sales<D> {
     }
 }
 
-/// A lookup goes on when its server was killed in the middle of a job. `items` and `db` are databases of which the first one is on
-/// the server, with a table `items (id, name)` of the rows (0, 'n0') and (1, 'n1'); `named` gives the rows of `named (k, name)` in `db`.
+/// Tests that a lookup continues after its server was killed in the middle of a job. `items` and `db` are databases, the first of which is
+/// on the server, with a table `items (id, name)` of the rows (0, 'n0') and (1, 'n1'); `named` returns the rows of `named (k, name)` in
+/// `db`.
 pub fn lookup_over_an_outage<D: TestDatabase>(server: &OwnServer, items: &D, db: &D, named: impl Fn() -> Vec<String>) {
     let topic = common::unique("orders");
     common::create(&topic, 1);

@@ -1,4 +1,4 @@
-//! Jobs whose epochs a test sizes and watches, and whose plans are encoded and decoded before they run.
+//! Jobs whose epochs a test sizes and watches, and whose plans are serialised before they run.
 #![allow(dead_code, reason = "every test crate uses a part of it")]
 
 use std::collections::HashMap;
@@ -31,9 +31,9 @@ use millstream::planner::codec::Codec;
 use millstream::state::key_groups::DEFAULT_KEY_GROUPS;
 use millstream::state::{KeyGroups, StateMemory};
 
-/// Asked before each fetch of a source: how many rows it may give, at most.
+/// Controls a source; called before each fetch.
 pub trait Watch: Debug + Send + Sync {
-    /// How many rows the epoch may take of a source, at most.
+    /// Returns how many rows the epoch may take from a source.
     fn epoch_rows(&self) -> usize;
 }
 
@@ -44,7 +44,7 @@ pub fn watched(spec: &mut JobSpec, watch: &Arc<dyn Watch>) {
     }
 }
 
-/// Encodes and decodes the plans of a job before they run; returns what collects the late rows.
+/// Encodes and decodes the plans of a job before they run; returns the collector of late rows.
 pub fn travelling(spec: &mut JobSpec) -> Arc<Travelling> {
     let runner = Arc::new(Travelling::default());
     spec.runner = Arc::clone(&runner) as _;
@@ -61,7 +61,7 @@ pub struct Travelling {
 type Collected = Arc<Mutex<Vec<LateRows>>>;
 
 impl Travelling {
-    /// The late rows of all epochs; those of an epoch that ran twice may come twice.
+    /// Returns the late rows of all epochs; those of an epoch that ran twice may come twice.
     pub fn take_late(&self) -> Vec<LateRows> {
         std::mem::take(&mut self.late.lock().unwrap())
     }
@@ -73,7 +73,7 @@ impl Travelling {
     }
 }
 
-/// A late filter that runs in its own context, which keeps the late rows; they are reported to the epoch as well.
+/// A late filter with a context of its own, which keeps the late rows and also reports them to the epoch.
 #[derive(Debug, Clone)]
 struct WatchedFilter {
     filter: LateFilter,
@@ -134,7 +134,7 @@ impl StageRunner for Travelling {
     }
 }
 
-/// A stream, an enumerator or a reader, whose rows come as a test wants.
+/// A stream, an enumerator or a reader, whose rows the test controls.
 #[derive(Debug)]
 struct Watched<T> {
     inner: T,

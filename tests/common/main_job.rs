@@ -4,15 +4,15 @@
 use super::cli::MAIN_JOB;
 use super::topic::{Record, Topic, record};
 
-/// A window of three seconds, by the second of 2024-05-01 12:00 at which it begins: (start, total paid, how many).
+/// A window of three seconds: (start in seconds after 2024-05-01 12:00, total paid, number of payments).
 pub type Window = (i64, i64, i64);
 
-/// A payment of that many milliseconds after 2024-05-01 12:00.
+/// A payment, this many milliseconds after 2024-05-01 12:00.
 pub fn paid(millis: i64, amount: i64) -> Record {
     record(payment(millis, &amount.to_string()))
 }
 
-/// Its text, with any JSON as the amount.
+/// The text of a payment, with any JSON as the amount.
 pub fn payment(millis: i64, amount: &str) -> String {
     let time = chrono::DateTime::from_timestamp_millis(1_714_564_800_000 + millis).unwrap().format("%Y-%m-%d %H:%M:%S%.3f");
     format!(r#"{{"event_timestamp":"{time}","user_id":"1","transaction_id":1,"total_paid":{amount},"status":"Paid"}}"#)
@@ -26,12 +26,12 @@ pub struct MainJob {
 }
 
 impl MainJob {
-    /// On a new topic with this many partitions; `options` are given with `--option`.
+    /// Creates a job on a new topic with this many partitions; `options` are given with `--option`.
     pub fn new(name: &str, partitions: i32, options: &[&str]) -> Self {
         Self::on(Topic::new(name, partitions), options)
     }
 
-    /// On a topic that is there, or not.
+    /// Creates a job on a topic that may not exist.
     pub fn on(input: Topic, options: &[&str]) -> Self {
         let output = Topic { name: format!("{}-out", input.name), address: input.address.clone() };
         let own = [
@@ -39,7 +39,7 @@ impl MainJob {
             format!("transactions_table.topic={}", input.name),
             format!("transactions_paid_agg_table.topic={}", output.name),
         ];
-        // The name is also the transactions', which two jobs on one cluster cannot share.
+        // The name is also the transactional id, which two jobs on one cluster cannot share.
         let mut args = ["run", MAIN_JOB, "--name", &input.name].map(ToString::to_string).to_vec();
         for option in own.into_iter().chain(options.iter().map(ToString::to_string)) {
             args.extend(["--option".to_string(), option]);
@@ -52,12 +52,12 @@ impl MainJob {
         self.args.clone()
     }
 
-    /// The command's arguments with others behind.
+    /// The command's arguments followed by others.
     pub fn and(&self, more: &[&str]) -> Vec<String> {
         self.args.iter().cloned().chain(more.iter().map(ToString::to_string)).collect()
     }
 
-    /// The windows that the output topic holds, in order.
+    /// Returns the windows in the output topic, in order.
     pub fn windows(&self) -> Vec<Window> {
         let mut windows: Vec<Window> = self.output.values().iter().map(|value| window(value)).collect();
         windows.sort_unstable();
@@ -65,7 +65,7 @@ impl MainJob {
     }
 }
 
-/// A window's record: in the form in which Flink writes it.
+/// Parses a window's record, which must have Flink's format.
 fn window(text: &str) -> Window {
     let row: serde_json::Value = serde_json::from_str(text).unwrap();
     let keys: Vec<&str> = row.as_object().unwrap().keys().map(String::as_str).collect();

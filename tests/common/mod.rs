@@ -1,4 +1,4 @@
-//! What tests of the whole binary share: the real Kafka, the transactions that are written to it, and processes to kill.
+//! Shared code of tests of the whole binary: the real Kafka, the transactions written to it, and processes to kill.
 #![allow(dead_code, reason = "every test crate uses a part of it")]
 
 pub mod process;
@@ -16,18 +16,18 @@ use tokio::runtime::Runtime;
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap());
 static BROKER: LazyLock<RdKafkaBroker> = LazyLock::new(|| RdKafkaBroker::new(&address(), &[]).unwrap());
 
-/// The broker that tests/services started.
+/// The address of the broker that tests/services started.
 pub fn address() -> String {
     std::env::var("MILLSTREAM_TEST_KAFKA")
         .unwrap_or_else(|_| panic!("no Kafka; run: tests/services start kafka && eval \"$(tests/services env)\""))
 }
 
-/// The same broker for a reader of all records.
+/// The same broker for a reader of uncommitted records.
 static LOOSE: LazyLock<RdKafkaBroker> =
     LazyLock::new(|| RdKafkaBroker::new(&address(), &[("isolation.level".into(), "read_uncommitted".into())]).unwrap());
 
-/// Waits until what was committed can be read: a broker answers a producer's commit before it writes the marker that shows
-/// the records. Not for ever, because a transaction that a killed process has left stays open.
+/// Waits until committed records can be read: a broker answers a producer's commit before it writes the marker that makes the records
+/// visible. The wait is limited, because a transaction of a killed process stays open.
 pub fn settle(topic: &str) {
     let begin = Instant::now();
     let ends = |broker: &RdKafkaBroker| block(broker.bounds(topic)).unwrap().iter().map(|b| b.latest).collect::<Vec<_>>();
@@ -36,7 +36,7 @@ pub fn settle(topic: &str) {
     }
 }
 
-/// A name that no other run uses: topics stay in the broker.
+/// Returns a name that no other run uses: topics stay in the broker.
 pub fn unique(name: &str) -> String {
     format!("{name}-{}", uuid::Uuid::now_v7().simple())
 }
@@ -46,12 +46,12 @@ pub fn block<T>(future: impl Future<Output = T>) -> T {
     RUNTIME.block_on(future)
 }
 
-/// Makes a topic.
+/// Creates a topic.
 pub fn create(topic: &str, partitions: usize) {
     block(BROKER.create_topic(topic, Some(partitions))).unwrap();
 }
 
-/// Writes records, and returns when the broker has them.
+/// Writes records, and returns when the broker has stored them.
 pub fn write(topic: &str, records: Vec<OutRecord>) {
     block(async {
         let mut producer = BROKER.producer(None).await.unwrap();
@@ -61,20 +61,20 @@ pub fn write(topic: &str, records: Vec<OutRecord>) {
     });
 }
 
-/// The values that a topic holds now for a reader of committed records, sorted; nothing if there is no such topic.
+/// Returns the committed values of a topic, sorted; empty if there is no such topic.
 pub fn read(topic: &str) -> Vec<String> {
     let mut values: Vec<String> = records(topic).into_iter().map(|(_, value)| value.unwrap_or_default()).collect();
     values.sort();
     values
 }
 
-/// The newest value of each key of a topic, without those that are gone.
+/// Returns the newest value of each key of a topic, without deleted keys.
 pub fn latest(topic: &str) -> BTreeMap<String, String> {
     let newest: BTreeMap<_, _> = records(topic).into_iter().map(|(key, value)| (key.unwrap(), value)).collect();
     newest.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
 }
 
-/// Key and value of every committed record, in order per partition.
+/// Returns key and value of every committed record, in order per partition.
 pub fn records(topic: &str) -> Vec<(Option<String>, Option<String>)> {
     if block(BROKER.partitions(topic)).unwrap().is_none() {
         return Vec::new();

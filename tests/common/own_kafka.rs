@@ -1,4 +1,4 @@
-//! A Kafka of a test's own, which it may stop and start.
+//! A Kafka that only one test uses, and may stop and start.
 
 use std::path::Path;
 use std::process::Command;
@@ -8,14 +8,14 @@ use ports::Ports;
 #[path = "ports.rs"]
 mod ports;
 
-/// Gone, with its data, when it is dropped.
+/// A broker that is removed, with its data, when it is dropped.
 pub struct OwnKafka {
     home: tempfile::TempDir,
     ports: Ports,
 }
 
 impl OwnKafka {
-    /// One that was never started.
+    /// Creates a broker that was never started.
     pub fn new() -> Self {
         Self { home: tempfile::tempdir().unwrap(), ports: Ports::reserve() }
     }
@@ -24,7 +24,7 @@ impl OwnKafka {
         format!("127.0.0.1:{}", self.ports.first)
     }
 
-    /// `start` returns when it answers, `stop` when it is gone.
+    /// Runs a verb: `start` returns when the broker answers, `stop` when it has ended.
     pub fn services(&self, verb: &str) {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/services");
         let mut command = Command::new(script);

@@ -1,13 +1,13 @@
-//! Ports for servers of a test's own.
+//! Ports for servers that only one test uses.
 
 use std::fs::File;
 use std::net::TcpListener;
 
-/// Two ports in a row, that no other test has while this value lives, also while the
-/// server is stopped. They lie below those that the system gives to outgoing connections.
+/// Two consecutive ports that no other test uses while this value lives, also while the server is stopped. They are below the range of
+/// outgoing connections.
 pub struct Ports {
     pub first: u16,
-    /// Locked: other test programs on this machine choose other ports.
+    /// A lock on the ports for other test programs on this machine.
     _lock: File,
 }
 

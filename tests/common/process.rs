@@ -1,4 +1,4 @@
-//! Processes of the real binary: started, watched, stopped and killed.
+//! Processes of the real binary: start, watch, stop and kill.
 
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
@@ -7,10 +7,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// How long anything may take before a test gives up; far more than it should.
+/// The time limit of every wait; far more than it should take.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How many processes are crashed side by side.
+/// How many processes are crashed concurrently.
 const AT_ONCE: usize = 4;
 
 /// The root of the repository.
@@ -28,7 +28,7 @@ pub struct Job {
 }
 
 impl Job {
-    /// A job from a file or a folder, with a new data folder.
+    /// Creates a job from a file or a folder, with a new data folder.
     pub fn new(file: &Path) -> Self {
         Self { files: vec![file.to_path_buf()], args: Vec::new(), env: Vec::new(), data: Arc::new(tempfile::tempdir().unwrap()) }
     }
@@ -39,7 +39,7 @@ impl Job {
         self.args(&["--option", &format!("{key}={value}")])
     }
 
-    /// Takes an option out again.
+    /// Removes an option.
     #[must_use]
     pub fn without(&self, key: &str) -> Self {
         let mut job = self.clone();
@@ -56,7 +56,7 @@ impl Job {
         job
     }
 
-    /// Sets a variable of its environment.
+    /// Sets an environment variable.
     #[must_use]
     pub fn env(&self, key: &str, value: &str) -> Self {
         let mut job = self.clone();
@@ -64,29 +64,29 @@ impl Job {
         job
     }
 
-    /// The same job from other files.
+    /// Returns the same job with other files.
     #[must_use]
     pub fn of_files(&self, files: &[PathBuf]) -> Self {
         Self { files: files.to_vec(), ..self.clone() }
     }
 
-    /// The same job with another data folder.
+    /// Returns the same job with another data folder.
     #[must_use]
     pub fn elsewhere(&self) -> Self {
         Self { data: Arc::new(tempfile::tempdir().unwrap()), ..self.clone() }
     }
 
-    /// A folder of this job's for whatever a test wants to keep.
+    /// A folder of this job for files of the test.
     pub fn folder(&self) -> &Path {
         self.data.path()
     }
 
-    /// Starts it.
+    /// Starts the job.
     pub fn start(&self) -> Running {
         self.start_with(&[])
     }
 
-    /// Starts it, to be killed at a crash point.
+    /// Starts the job, to be killed at a crash point.
     pub fn start_to_crash(&self, point: &str) -> Running {
         self.start_with(&[("MILLSTREAM_CRASH", point)])
     }
@@ -104,13 +104,13 @@ impl Job {
         Running { child: command.spawn().unwrap(), log, _data: Arc::clone(&self.data) }
     }
 
-    /// What `millstream query` answers over the job's tables, with its options.
+    /// Returns the answer of `millstream query` over the job's tables, with its options.
     #[track_caller]
     pub fn query(&self, sql: &str) -> String {
         self.query_if_possible(sql).unwrap_or_else(|said| panic!("{said}"))
     }
 
-    /// The same, or why it does not answer.
+    /// The same, or the error.
     pub fn query_if_possible(&self, sql: &str) -> Result<String, String> {
         let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
         command.args(["query", sql, "--data"]).arg(self.data.path());
@@ -125,21 +125,21 @@ impl Job {
         if ended.status.success() { Ok(text(ended.stdout)) } else { Err(text(ended.stderr)) }
     }
 
-    /// Starts it and waits until it ends by itself.
+    /// Starts the job and waits until it ends by itself.
     pub fn run(&self) -> Ended {
         self.start().ended()
     }
 }
 
-/// A process that runs; killed when a test drops it.
+/// A running process; killed when a test drops it.
 pub struct Running {
     child: Child,
     log: PathBuf,
-    /// The folder stays as long as the process uses it.
+    /// The folder is kept as long as the process uses it.
     _data: Arc<tempfile::TempDir>,
 }
 
-/// How a process ended and what it said.
+/// How a process ended, and its output.
 #[derive(Debug)]
 pub struct Ended {
     /// Exit code or signal.
@@ -149,26 +149,26 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Fails unless the exit code is this, with what the process said.
+    /// Fails unless the process ended with this exit code; shows its stderr.
     #[track_caller]
     pub fn code(self, code: i32) -> String {
         assert_eq!(self.status.code(), Some(code), "{:?}\n{}", self.status, self.said);
         self.said
     }
 
-    /// Whether it died as by `kill -9`.
+    /// Whether it died like after `kill -9`.
     pub fn killed(&self) -> bool {
         self.status.signal() == Some(libc::SIGKILL)
     }
 }
 
 impl Running {
-    /// What it has said so far.
+    /// Returns stderr so far.
     pub fn said(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Waits until it is gone.
+    /// Waits until the process has ended.
     #[track_caller]
     pub fn ended(mut self) -> Ended {
         let begin = Instant::now();
@@ -181,7 +181,7 @@ impl Running {
         }
     }
 
-    /// Waits until it has died by itself as by `kill -9`.
+    /// Waits until the process has killed itself at a crash point.
     #[track_caller]
     pub fn until_gone(&mut self) {
         let begin = Instant::now();
@@ -194,7 +194,7 @@ impl Running {
         }
     }
 
-    /// Waits until something holds, while it runs.
+    /// Waits until a condition is true, while the process runs.
     #[track_caller]
     pub fn until(&mut self, what: &str, mut holds: impl FnMut(&Self) -> bool) {
         let begin = Instant::now();
@@ -206,24 +206,24 @@ impl Running {
         }
     }
 
-    /// Sends it a signal.
+    /// Sends the process a signal.
     pub fn signal(&self, signal: i32) {
         let pid = i32::try_from(self.child.id()).unwrap();
         // SAFETY: the child is not waited for yet, so the number is still its own.
         unsafe { libc::kill(pid, signal) };
     }
 
-    /// Asks it to stop, and waits until it has.
+    /// Asks the process to stop, and waits until it has.
     #[track_caller]
     pub fn stop(self) -> Ended {
         self.signal(libc::SIGTERM);
         self.ended()
     }
 
-    /// Ends it without a chance to clean up.
+    /// Kills the process without a chance to clean up.
     #[track_caller]
     pub fn kill(mut self) -> Ended {
-        // One that is gone already is left alone: its number may be another's.
+        // A process that has ended is left alone: its id may belong to another one.
         let _ = self.child.kill();
         self.ended()
     }
@@ -236,7 +236,7 @@ impl Drop for Running {
     }
 }
 
-/// Tries crash points a few at a time, and names all that fail.
+/// Runs crash points a few at a time, and names all that fail.
 pub fn crash_at(points: Vec<String>, crash_and_resume: impl Fn(&str) + Sync + std::panic::RefUnwindSafe) {
     let (waiting, failed) = (Mutex::new(points), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Topics of a real Kafka, written and read with a client of the tests' own.
+//! Topics of a real Kafka, written and read with the tests' own client.
 #![allow(dead_code, reason = "every test crate uses a part of it")]
 
 use std::collections::BTreeSet;
@@ -16,13 +16,13 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::cli::PATIENCE;
 
-/// The broker that tests/services started.
+/// The address of the broker that tests/services started.
 pub fn kafka() -> String {
     std::env::var("MILLSTREAM_TEST_KAFKA")
         .unwrap_or_else(|_| panic!("no Kafka; run `tests/services start kafka && eval \"$(tests/services env)\"`"))
 }
 
-/// A name that no other run uses: topics stay in the broker.
+/// Returns a name that no other run uses: topics stay in the broker.
 pub fn unique(name: &str) -> String {
     format!("{name}-{}", uuid::Uuid::now_v7().simple())
 }
@@ -39,7 +39,7 @@ pub struct Topic {
 pub struct Record {
     pub partition: i32,
     pub key: Option<String>,
-    /// Without one it is a tombstone.
+    /// The value; without one the record is a tombstone.
     pub value: Option<Vec<u8>>,
     pub timestamp: Option<i64>,
     pub headers: Vec<(String, String)>,
@@ -75,17 +75,17 @@ impl Record {
 }
 
 impl Topic {
-    /// Makes one on the shared broker.
+    /// Creates a topic on the shared broker.
     pub fn new(name: &str, partitions: i32) -> Self {
         Self::at(&kafka(), &unique(name), partitions)
     }
 
-    /// Makes one on another broker.
+    /// Creates a topic on another broker.
     pub fn at(address: &str, name: &str, partitions: i32) -> Self {
         Self::with_settings(address, name, partitions, &[])
     }
 
-    /// Makes one with settings of its own.
+    /// Creates a topic with its own settings.
     pub fn with_settings(address: &str, name: &str, partitions: i32, settings: &[(&str, &str)]) -> Self {
         let topic = Self { name: name.into(), address: address.into() };
         let admin: AdminClient<DefaultClientContext> = topic.client().create().unwrap();
@@ -96,7 +96,7 @@ impl Topic {
         topic
     }
 
-    /// Deletes it, and waits until it is gone.
+    /// Deletes the topic, and waits until it no longer exists.
     pub fn delete(&self) {
         let admin: AdminClient<DefaultClientContext> = self.client().create().unwrap();
         block_on(admin.delete_topics(&[&self.name], &AdminOptions::new())).unwrap();
@@ -107,7 +107,7 @@ impl Topic {
         }
     }
 
-    /// A topic that this does not create.
+    /// Names a topic without creating it.
     pub fn named(name: &str) -> Self {
         Self { name: name.into(), address: kafka() }
     }
@@ -118,7 +118,7 @@ impl Topic {
         config
     }
 
-    /// Writes records, and returns when the broker has them.
+    /// Writes records, and returns when the broker has stored them.
     pub fn put(&self, records: &[Record]) {
         let producer: BaseProducer = self.client().set("linger.ms", "0").create().unwrap();
         self.send(&producer, records);
@@ -126,7 +126,7 @@ impl Topic {
         assert_eq!(producer.in_flight_count(), 0);
     }
 
-    /// Writes records in a transaction, which leaves a marker behind each partition's last one.
+    /// Writes records in a transaction, which leaves a marker after each partition's last one.
     pub fn put_in_transaction(&self, records: &[Record], commit: bool) {
         let producer: BaseProducer = self.client().set("transactional.id", unique("writer")).create().unwrap();
         producer.init_transactions(PATIENCE).unwrap();
@@ -156,8 +156,8 @@ impl Topic {
         config.set("isolation.level", "read_committed").create().unwrap()
     }
 
-    /// Waits until what was committed can be read: a broker answers a producer's commit before it writes the marker that
-    /// shows the records. Not for ever, because a transaction that a killed process has left stays open.
+    /// Waits until committed records can be read: a broker answers a producer's commit before it writes the marker that makes the records
+    /// visible. The wait is limited, because a transaction of a killed process stays open.
     fn settle(&self, reader: &BaseConsumer, partitions: i32) {
         let mut config = self.client();
         let loose: BaseConsumer = config.set("group.id", "tests").set("isolation.level", "read_uncommitted").create().unwrap();
@@ -179,7 +179,7 @@ impl Topic {
         metadata.topics().iter().any(|t| t.name() == self.name)
     }
 
-    /// What it holds now for a reader of committed records; nothing if there is no such topic.
+    /// Returns its committed records; empty if there is no such topic.
     pub fn records(&self) -> Vec<OwnedMessage> {
         if !self.exists() {
             return Vec::new();
@@ -208,7 +208,7 @@ impl Topic {
         records
     }
 
-    /// The values of its records.
+    /// Returns the values of its records.
     pub fn values(&self) -> Vec<String> {
         self.records().iter().map(|m| String::from_utf8_lossy(m.payload().unwrap_or_default()).into_owned()).collect()
     }

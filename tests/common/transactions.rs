@@ -1,4 +1,4 @@
-//! Transactions with known windows: time grows within each partition, so nothing is late however the input is split.
+//! Transactions with known windows: event time increases within each partition, so no row is late however the input is split.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -14,7 +14,7 @@ const BASE: i64 = 1_714_564_800_000;
 const STEP: i64 = 50;
 const WINDOW: i64 = 3_000;
 
-/// Row k: which partition it goes to, when it happened, what was paid, and whether it was.
+/// Returns row k: partition, event time, amount, and whether it was paid.
 fn row(k: i64) -> (i64, i64, i64, bool) {
     (k % PARTITIONS as i64, BASE + k * STEP, 10 * (1 + k * 7 % 10), k % 10 != 3)
 }
@@ -23,7 +23,7 @@ fn time(millis: i64) -> chrono::DateTime<chrono::Utc> {
     chrono::DateTime::from_timestamp_millis(millis).unwrap()
 }
 
-/// Rows of the input.
+/// Returns rows of the input as records.
 pub fn records(rows: Range<i64>) -> Vec<OutRecord> {
     let record = |k: i64| {
         let (partition, at, paid, done) = row(k);
@@ -39,7 +39,7 @@ pub fn records(rows: Range<i64>) -> Vec<OutRecord> {
     rows.map(record).collect()
 }
 
-/// The windows that are complete once all rows below `rows` are read; with `flush` also those that would still be open.
+/// Returns the windows that are complete once all rows below `rows` are read; with `flush` also those that are still open.
 pub fn windows(rows: i64, flush: bool) -> Vec<String> {
     windows_of(WINDOW, rows, flush)
 }
@@ -71,7 +71,7 @@ pub fn windows_of(length: i64, rows: i64, flush: bool) -> Vec<String> {
     lines
 }
 
-/// What each user has paid, refused payments too, once all rows below `rows` are read: number and sum by user.
+/// Returns what each user has paid, refused payments too, once all rows below `rows` are read: number and sum by user.
 pub fn users(rows: i64) -> BTreeMap<String, (i64, i64)> {
     let mut users = BTreeMap::new();
     for k in 0..rows {
@@ -86,7 +86,7 @@ fn user(paid: i64) -> String {
     format!("{}4660caf-55b6-4c9c-a4dd-3b66d3b4c7b1", paid / 10 % 10)
 }
 
-/// The three scripts over topics of their own, with a data folder of their own.
+/// The three scripts with topics and a data folder of their own.
 pub struct Transactions {
     /// The input topic.
     pub input: String,
@@ -97,11 +97,11 @@ pub struct Transactions {
 }
 
 impl Transactions {
-    /// Topics that are there, with these rows in the input.
+    /// Creates the topics, with these rows in the input.
     pub fn with(rows: Range<i64>) -> Self {
         let (input, output) = (super::unique("transactions"), super::unique("windows"));
         super::create(&input, PARTITIONS);
-        // Made here, so that no two processes race for it and tests can read it at once.
+        // Created here, so that no two processes race for it and tests can read it at once.
         super::create(&output, 1);
         let job = Job::new(&repo().join("sql/transactions/flink"))
             .option("properties.bootstrap.servers", &super::address())
@@ -120,7 +120,7 @@ impl Transactions {
         }
     }
 
-    /// The windows in the output topic.
+    /// Returns the windows in the output topic.
     pub fn out(&self) -> Vec<String> {
         super::read(&self.output)
     }

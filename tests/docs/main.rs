@@ -1,13 +1,13 @@
-//! The SQL in the documentation runs: every block of README.md and docs/*.md that is marked `sql`.
+//! Runs the SQL in the documentation: every block of README.md and docs/*.md that is marked `sql`.
 //!
-//! A page has a place of its own: an empty folder that relative paths begin in, topics in memory, and `s3://lake`, which is a
-//! prefix of the tests' bucket. What the page takes for granted stands in `tests/docs/<page>.sql` (in which `-- file: path` stands for
-//! that file) and runs first. Then its blocks run in order; what one declares and writes, the next ones find. SET is forgotten at a
-//! block's end. INSERTs run as jobs; topics are read from their beginnings to their ends where tables do not say otherwise.
+//! Each page has its own environment: an empty folder for relative paths, topics in memory, and `s3://lake`, which is a prefix of the
+//! tests' bucket. What the page presumes is in `tests/docs/<page>.sql` (in which `-- file: path` includes that file) and runs first. Then
+//! its blocks run in order; later blocks see what earlier ones declare and write. SET ends with its block. INSERTs run as jobs; topics are
+//! read from their beginnings to their ends where tables do not say otherwise.
 //!
-//! - Each statement of ```` ```sql ```` has to succeed.
-//! - Each statement of ```` ```sql error ```` has to fail.
-//! - A table in a ```` ```text ```` block below is what the last query answers, sorted where it gives no order.
+//! - Each statement of ```` ```sql ```` must succeed.
+//! - Each statement of ```` ```sql error ```` must fail.
+//! - A table in a ```` ```text ```` block below is the answer of the last query, sorted where it gives no order.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 mod page;
@@ -26,7 +26,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What stands before each script, on its first line, so that errors name the lines of the page.
+/// The settings before each script, on its first line, so that errors name the lines of the page.
 const BOUNDED: &str = "SET 'scan.startup.mode' = 'earliest-offset'; SET 'scan.bounded.mode' = 'latest-offset';";
 
 /// README.md and docs/*.md.
@@ -38,7 +38,7 @@ fn pages() -> Vec<PathBuf> {
     pages
 }
 
-/// A set-up with the files of the repository in it that lines `-- file: path` name.
+/// Expands the lines `-- file: path` of a set-up.
 fn with_files(set_up: &str) -> String {
     let line = |line: &str| match line.strip_prefix("-- file: ") {
         Some(path) => fs::read_to_string(root().join(path)).unwrap_or_else(|e| panic!("{path}: {e}")),
@@ -47,16 +47,16 @@ fn with_files(set_up: &str) -> String {
     set_up.lines().map(line).collect()
 }
 
-/// What tables are given from outside: the bucket is the tests' own.
+/// The options of all tables: the bucket is the tests' own.
 fn options() -> Vec<String> {
     let endpoint = std::env::var("MILLSTREAM_TEST_S3")
         .unwrap_or_else(|_| panic!("no S3; run: tests/services start s3 && eval \"$(tests/services env)\""));
     let given = [("s3.endpoint", endpoint.as_str()), ("s3.access-key", "millstream"), ("s3.secret-key", "millstream-secret")];
-    // A folder that is watched for new files has no end.
+    // A folder that is watched for new files never ends.
     given.into_iter().chain([("source.monitor-interval", "")]).map(|(key, value)| format!("{key}={value}")).collect()
 }
 
-/// Runs a page in the folder that the process is in; what is wrong with it.
+/// Runs a page in the current folder; returns what is wrong with it.
 async fn run(name: &str, options: Vec<String>, set_up: &str, blocks: &[Block]) -> String {
     let place = Place::new(Vec::new(), options);
     let lake = format!("s3://millstream/docs-{}/", uuid::Uuid::now_v7().simple());
@@ -73,8 +73,8 @@ async fn run(name: &str, options: Vec<String>, set_up: &str, blocks: &[Block]) -
     wrong
 }
 
-/// One page after the other, because a process has one working directory; in threads of their own, because plans of deep queries
-/// need more stack than a test's thread has.
+/// Pages run one after the other, because a process has one working directory; on separate threads, because plans of deep queries need more
+/// stack than a test's thread has.
 #[test]
 fn every_block_runs() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_stack_size(8 << 20).enable_all().build().unwrap();

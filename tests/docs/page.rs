@@ -1,4 +1,4 @@
-//! The blocks of a page, and whether what they said is what the page promises.
+//! Parses the SQL blocks of a page, and compares their output with the page.
 
 /// A fenced block of SQL.
 #[derive(Debug, PartialEq, Eq)]
@@ -6,14 +6,14 @@ pub struct Block {
     /// The line of its fence, from 1.
     pub line: usize,
     pub sql: String,
-    /// Whether its statements have to fail.
+    /// Whether its statements must fail.
     pub fails: bool,
     /// The table below it.
     pub answer: Option<String>,
 }
 
 impl Block {
-    /// What runs at once: the block, or, if it is to fail, each statement by itself, because one that cannot be read hides the others.
+    /// The scripts to run: the block, or, if it must fail, each statement separately, because a syntax error in one hides the others.
     pub fn scripts(&self) -> Vec<String> {
         if !self.fails {
             return vec![self.sql.clone()];
@@ -27,7 +27,7 @@ impl Block {
         self.sql.split_inclusive(";\n").map(&mut statement).filter(|script| !script.trim().is_empty()).collect()
     }
 
-    /// Compares what the place said with what the page promises.
+    /// Compares the output with the page.
     pub fn judge(&self, said: &str) -> Result<(), String> {
         let count = |begin: &str| said.lines().filter(|line| line.starts_with(begin)).count();
         if self.fails {
@@ -43,11 +43,11 @@ impl Block {
     }
 }
 
-/// Cuts the blocks of SQL out of a page; an error begins with its line.
+/// Extracts the SQL blocks of a page; an error begins with its line.
 pub fn blocks(page: &str) -> Result<Vec<Block>, String> {
     let mut blocks: Vec<Block> = Vec::new();
     let mut lines = page.lines().enumerate().map(|(i, line)| (i + 1, line));
-    // Whether nothing but blank lines stands between the last block of SQL and here.
+    // Whether only blank lines are between the last SQL block and this line.
     let mut below = false;
     while let Some((line, text)) = lines.next() {
         let Some(mark) = text.trim_start().strip_prefix("```") else {

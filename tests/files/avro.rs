@@ -1,4 +1,4 @@
-//! Avro files with records that hold what SQL's types cannot, made by hand: through queries and a job.
+//! Avro files, made by hand, with records that SQL's types cannot represent: read by queries and by a job.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::place::{Place, connection};
 
 const END: i64 = 253_402_300_800;
 
-/// A number of Avro.
+/// Encodes an Avro long.
 fn long(value: i64) -> Vec<u8> {
     let mut rest = ((value << 1) ^ (value >> 63)) as u64;
     let mut bytes = Vec::new();
@@ -26,12 +26,12 @@ fn long(value: i64) -> Vec<u8> {
     bytes
 }
 
-/// Bytes behind their length.
+/// Encodes bytes with their length.
 fn sized(bytes: &[u8]) -> Vec<u8> {
     [long(bytes.len() as i64), bytes.to_vec()].concat()
 }
 
-/// A file of one block: each row is a number and a value of this type.
+/// Encodes a file of one block: each row is a number and a value of this type.
 fn container(value_type: &str, values: &[Vec<u8>]) -> Vec<u8> {
     let schema = format!(
         r#"{{"type":"record","name":"r","fields":[{{"name":"id","type":"long"}},{{"name":"v","type":{value_type}}},{{"name":"n","type":"long"}}]}}"#
@@ -44,7 +44,7 @@ fn container(value_type: &str, values: &[Vec<u8>]) -> Vec<u8> {
     [header.concat(), block.concat()].concat()
 }
 
-/// Types of which the second of three values has no place in SQL's, and what that is called.
+/// Returns types whose second of three values SQL cannot represent, with the name of the fault.
 fn kinds() -> Vec<(&'static str, &'static str, Vec<Vec<u8>>, &'static str)> {
     const NUMBER: &str = "a number of more digits than its type has";
     const TIME: &str = "a time that is not in the years 0001 to 9999";
@@ -127,7 +127,7 @@ async fn a_boolean_is_0_or_1() {
     assert!(place.error("SELECT v FROM 'DIR/m.avro'").await.to_string().contains("m.avro cannot be read"));
 }
 
-/// The rows that a job reads of the table, whose value is not NULL.
+/// Returns the rows that a job reads from the table whose value is not NULL.
 async fn job(place: &Place, table: &str) -> Result<Vec<String>, String> {
     let folder = tempfile::tempdir().unwrap();
     let sink = format!(

@@ -1,4 +1,4 @@
-//! Records that cannot be read, in queries.
+//! Bad records in queries.
 
 use crate::place::Place;
 
@@ -46,7 +46,7 @@ async fn what_is_asked_to_fail_says_where() {
     assert!(error.contains("line 3") && error.contains("NOT NULL"), "{error}");
 }
 
-/// A large file is read in ranges: each record once, wherever the cuts are.
+/// A large file is read in ranges: each record once, wherever the ranges begin.
 #[tokio::test]
 async fn ranges_of_a_large_file() {
     let place = Place::new();
@@ -60,7 +60,7 @@ async fn ranges_of_a_large_file() {
     for (name, with) in [("a.csv", ", 'csv.allow-line-breaks' = 'false'"), ("a.csv", ""), ("a.json", "")] {
         let table = format!("CREATE TABLE t (id BIGINT, name STRING) WITH ('connector' = 'filesystem', 'path' = 'DIR/{name}'{with});");
         let said = place.run(&format!("{table} EXPLAIN SELECT SUM(id), COUNT(*) FROM t")).await.unwrap();
-        // With one core there is nothing to cut.
+        // With one core the file is not split.
         let cores = std::thread::available_parallelism().unwrap().get();
         assert!(cores == 1 || with.is_empty() && name == "a.csv" || said.lines[0].contains("{2 groups") || cores > 2, "{}", said.lines[0]);
         assert_eq!(place.rows(&format!("{table} SELECT SUM(id), COUNT(*) FROM t")).await, [format!("{sum}|399600")], "{name}{with}");

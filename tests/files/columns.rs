@@ -1,4 +1,4 @@
-//! Columns of Parquet, Arrow and Avro files: casts of them in filters, times beyond the calendar, and names.
+//! Columns of Parquet, Arrow and Avro files: casts in filters, times beyond the calendar, and names.
 
 use std::fs::File;
 use std::path::Path;
@@ -16,7 +16,7 @@ use datafusion::parquet::file::properties::WriterProperties;
 
 use crate::place::Place;
 
-/// Writes a batch as Parquet with so many rows in a group.
+/// Writes a batch as Parquet with this many rows per row group.
 fn parquet(path: &Path, batch: &RecordBatch, group: usize) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group)).build();
@@ -47,7 +47,7 @@ fn decimals(values: &[i128]) -> ArrayRef {
 #[tokio::test]
 async fn casts_in_filters_are_of_the_value_as_it_is_in_the_file() {
     let place = Place::new();
-    // 1.25, 1.00, 2.00, 1.34, -0.50: each in a group of rows of its own, so that one that is left out is missed.
+    // 1.25, 1.00, 2.00, 1.34, -0.50: each in its own row group, so that a wrongly pruned one is noticed.
     let values = batch(vec![("id", ints(&[1, 2, 3, 4, 5])), ("d", decimals(&[125, 100, 200, 134, -50]))]);
     parquet(&place.path("d.parquet"), &values, 1);
     arrow(&place.path("d.arrow"), &values);
@@ -88,7 +88,7 @@ async fn casts_in_filters_are_of_the_value_as_it_is_in_the_file() {
     }
 }
 
-/// The same rows as Parquet, Arrow and Avro.
+/// Writes the same rows as Parquet, Arrow and Avro.
 fn in_each_format(place: &Place, name: &str, rows: &RecordBatch) {
     parquet(&place.path(&format!("{name}.parquet")), rows, 2);
     arrow(&place.path(&format!("{name}.arrow")), rows);
@@ -121,7 +121,7 @@ async fn rows_with_times_beyond_the_calendar_are_bad_records() {
             let table = format!("CREATE TABLE t (id INT, t {of}) WITH ('connector' = 'filesystem', 'path' = 'DIR/t.{kind}');");
             assert_eq!(place.rows(&format!("{table} SELECT id FROM t WHERE t IS NOT NULL")).await, ["1", "3"], "{kind}, {of}");
             let table = table.replace("');", "', 'on-error' = 'fail');");
-            // What is not asked for is not looked at.
+            // Columns that are not projected are not checked.
             assert_eq!(place.rows(&format!("{table} SELECT id FROM t")).await.len(), 5, "{kind}");
             let error = place.error(&format!("{table} SELECT t FROM t")).await.to_string();
             assert!(error.contains(&format!("t.{kind}: column `t` holds a time")) && error.contains("0001 to 9999"), "{kind}: {error}");
@@ -133,7 +133,7 @@ async fn rows_with_times_beyond_the_calendar_are_bad_records() {
 async fn times_beyond_the_calendar_are_found_in_rows_arrays_and_maps() {
     let place = Place::new();
     let millis = |values: Vec<i64>| Arc::new(arrow::array::TimestampMillisecondArray::from(values)) as ArrayRef;
-    // The first row is fine, in the others one of three columns is not.
+    // The first row is valid, in each of the others one of three columns is not.
     let row =
         StructArray::from(vec![(Arc::new(Field::new("t", millis(vec![]).data_type().clone(), true)), millis(vec![0, i64::MAX, 0, 0]))]);
     let item = Arc::new(Field::new_list_field(millis(vec![]).data_type().clone(), true));
@@ -160,7 +160,7 @@ async fn times_beyond_the_calendar_are_found_in_rows_arrays_and_maps() {
     }
 }
 
-/// Times of fewer digits than are declared.
+/// Tests times with fewer digits than the declared type.
 #[tokio::test]
 async fn times_beyond_the_calendar_are_bad_records_in_finer_units_too() {
     let place = Place::new();
@@ -188,7 +188,7 @@ async fn times_beyond_the_calendar_are_bad_records_in_finer_units_too() {
     }
 }
 
-/// Times of types that SQL does not have: seconds, and days in 64 bits.
+/// Tests times of types that SQL does not have: seconds, and days in 64 bits.
 #[tokio::test]
 async fn times_beyond_the_calendar_stay_so_when_they_are_cast() {
     let place = Place::new();
@@ -197,7 +197,7 @@ async fn times_beyond_the_calendar_stay_so_when_they_are_cast() {
     arrow(&place.path("s.arrow"), &batch(vec![("id", ints(&[1, 2, 3, 4, 5])), ("s", seconds), ("d", days)]));
     assert_eq!(place.rows("SELECT id, s FROM 'DIR/s.arrow'").await, ["1|1970-01-01T00:00:00", "4|9999-12-31T23:59:59"]);
     assert_eq!(place.rows("SELECT id, d FROM 'DIR/s.arrow'").await, ["1|1970-01-01", "3|1970-01-02"]);
-    // No time of nanoseconds is beyond the calendar: such a value is an error that names the file.
+    // Nanoseconds cannot be beyond the calendar: such a value is an error that names the file.
     let table = "CREATE TABLE t (id INT, s TIMESTAMP(9)) WITH ('connector' = 'filesystem', 'path' = 'DIR/s.arrow');";
     let error = place.error(&format!("{table} SELECT s FROM t")).await.to_string();
     assert!(error.contains("s.arrow cannot be read: "), "{error}");
@@ -273,7 +273,7 @@ async fn a_column_is_found_in_another_case_in_every_format() {
         assert_eq!(place.rows(&format!("{table} SELECT * FROM t")).await, ["7|x|NULL", "8|y|NULL"], "{kind}");
         assert_eq!(place.rows(&format!("{table} SELECT Name FROM t WHERE ID = 7")).await, ["x"], "{kind}");
         assert_eq!(place.rows(&format!("{table} SELECT MAX(Name), SUM(ID) FROM t")).await, ["y|15"], "{kind}");
-        // Of two that differ in their case alone each is what it is called.
+        // Two columns that differ in case only are matched exactly.
         place.run(&format!("COPY (SELECT 1 AS id, 2 AS `ID`) TO 'DIR/both.{kind}'")).await.unwrap();
         for (column, value) in [("id", "1"), ("ID", "2")] {
             let table = format!("CREATE TABLE t ({column} INT) WITH ('connector' = 'filesystem', 'path' = 'DIR/both.{kind}');");
@@ -287,7 +287,7 @@ async fn a_column_is_found_in_another_case_in_every_format() {
             assert!(error.contains("`id` and `ID` could both be `Id`"), "{kind}: {error}");
         }
     }
-    // Each record of JSON has its own names: what is in the right case counts, wherever it stands.
+    // Each JSON record has its own names: an exact match takes precedence, wherever it is.
     place.file("mixed.json", "{\"ID\": 1}\n{\"id\": 2, \"ID\": 9}\n{\"ID\": 9, \"id\": 3}\n{\"Id\": 4}\n");
     let table = "CREATE TABLE t (id INT) WITH ('connector' = 'filesystem', 'path' = 'DIR/mixed.json'); SELECT id FROM t";
     assert_eq!(place.rows(table).await, ["1", "2", "3", "4"]);
@@ -306,7 +306,7 @@ async fn fields_of_rows_are_found_in_another_case() {
         let shown = "{ID: 1, Inner: [{At: x}]}";
         assert_eq!(place.rows(&format!("{table} SELECT * FROM t")).await, [format!("{shown}|[{shown}]|{{k: {shown}}}")], "{kind}");
         assert_eq!(place.rows(&format!("{table} SELECT R.ID FROM t")).await, ["1"], "{kind}");
-        // Of two that differ in their case alone none is meant by a third one.
+        // Of two columns that differ in case only, neither matches a third spelling.
         if kind != "json" {
             let both = "NAMED_STRUCT('id', 1, 'Id', 2)";
             place.run(&format!("COPY (SELECT {both} AS r, ARRAY[{both}] AS l, MAP {{'k': {both}}} AS m) TO 'DIR/b.{kind}'")).await.unwrap();
@@ -320,7 +320,7 @@ async fn fields_of_rows_are_found_in_another_case() {
     }
 }
 
-/// Times within rows, arrays and maps have as many digits as is declared, not as many as their unit has; also before 1970.
+/// Times within rows, arrays and maps have the declared digits, not those of their unit; also before 1970.
 #[tokio::test]
 async fn nested_times_have_the_digits_that_are_declared() {
     let place = Place::new();
@@ -352,11 +352,11 @@ async fn nested_times_have_the_digits_that_are_declared() {
             "12:00:00.980".to_string(),
         ];
         assert_eq!(shown, [expected.join("|")], "{kind}");
-        // What is compared has no more digits either.
+        // Comparisons use the declared digits, too.
         let equal = "SELECT COUNT(*) FROM t WHERE r.t = TIMESTAMP '1969-12-31 23:59:59.9' AND a[1] = TIMESTAMP '1969-12-31 23:59:59.98'
             AND b[1].t = TIMESTAMP '1969-12-31 23:59:59.9876' AND m['k'] < TIMESTAMP '1969-12-31 23:59:59.987651'";
         assert_eq!(place.rows(&format!("CREATE TABLE t ({columns}) {with}; {equal}")).await, ["1"], "{kind}");
-    } // CSV has arrays and rows of single values.
+    } // CSV supports only arrays and rows of scalar values.
     place.file("c/1.csv", "1;1969-12-31 23:59:59.987654,12:00:00.987;1969-12-31 23:59:59.987654\n");
     let columns = "id INT, r ROW<t TIMESTAMP(1), u TIME(0)>, a ARRAY<TIMESTAMP(2)>";
     let with = "'format' = 'csv', 'csv.field-delimiter' = ';', 'csv.array-element-delimiter' = ','";

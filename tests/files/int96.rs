@@ -1,4 +1,4 @@
-//! Times of Parquet files in 96 bits: nanoseconds of a Julian day.
+//! Parquet files with times in 96 bits: nanoseconds of a Julian day.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use datafusion::parquet::schema::parser::parse_message_type;
 use crate::cli::Home;
 use crate::place::Place;
 
-/// A day, and nanoseconds of it.
+/// Creates a time from a day and nanoseconds of the day.
 fn int96((day, nanos): (u32, u64)) -> Int96 {
     let mut value = Int96::new();
     value.set_data(nanos as u32, (nanos >> 32) as u32, day);
@@ -49,7 +49,7 @@ fn write(place: &Place, name: &str, ids: std::ops::RangeInclusive<i64>, times: &
 
 /// 1970-01-01, 2024-05-01 12:00, 9999-12-31 23:59:59.999999, 0001-01-01.
 const TIMES: [(u32, u64); 4] = [(2_440_588, 0), (2_460_432, 43_200_000_000_000), (5_373_484, 86_399_999_999_000), (1_721_426, 0)];
-/// 10000-01-01, 0000-12-31, the last and the first day, and two that are near 1970 when microseconds of 64 bits have wrapped around.
+/// 10000-01-01, 0000-12-31, the first and the last day possible, and two that wrap around to near 1970 in 64-bit microseconds.
 const BEYOND: [(u32, u64); 6] = [
     (5_373_485, 0),
     (1_721_425, 0),
@@ -63,7 +63,7 @@ const SHOWN: [&str; 4] = ["1970-01-01T00:00:00", "2024-05-01T12:00:00", "9999-12
 const COLUMNS: &str = "id BIGINT, t TIMESTAMP(6), s ROW<t TIMESTAMP(6), n BIGINT>, l ARRAY<TIMESTAMP(6)>, m MAP<STRING, TIMESTAMP(6)>";
 const PLACES: [&str; 4] = ["t", "s.t", "l[1]", "m['k']"];
 
-/// What a script answers to a query of a file by its name, and of a table over it.
+/// Checks the answer of a query over a table with declared columns, and over one with inferred columns.
 async fn ask(place: &Place, name: &str, query: &str, expected: &[String]) {
     let table = format!("CREATE TABLE f ({COLUMNS}) WITH ('connector' = 'filesystem', 'path' = 'DIR/{name}')");
     let without_s = format!("CREATE TABLE f WITH ('connector' = 'filesystem', 'path' = 'DIR/{name}')");
@@ -117,7 +117,7 @@ async fn beyond_it_they_are_bad_records() {
         let near = format!("SELECT id FROM f WHERE {column} BETWEEN TIMESTAMP '1900-01-01 00:00:00' AND TIMESTAMP '2000-01-01 00:00:00'");
         ask(&place, "t.parquet", &near, &["1".to_string()]).await;
     }
-    // What is not asked for is not looked at.
+    // Columns that are not projected are not checked.
     ask(&place, "t.parquet", "SELECT COUNT(*), MAX(s.n) FROM f WHERE id > 4", &["6|10".to_string()]).await;
     for data_type in ["TIMESTAMP(3)", "TIMESTAMP(6)", "DATE"] {
         let table = format!("CREATE TABLE f (id BIGINT, t {data_type}) WITH ('connector' = 'filesystem', 'path' = 'DIR/t.parquet');");

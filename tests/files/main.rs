@@ -1,4 +1,4 @@
-//! Tables on files, local and on S3: every format and compression, globs, partitions, columns that were found out.
+//! Tests of tables on files, local and on S3: every format and compression, globs, partitions, inferred columns.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 mod avro;

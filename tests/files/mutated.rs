@@ -1,5 +1,5 @@
-//! Files with some bytes changed: the rows of all parts that are whole, or an error that names the file; no panic, and no more memory than
-//! the bound.
+//! Files with some changed bytes: queries return the rows of all undamaged parts, or an error that names the file; they never panic, and
+//! their memory stays below a limit.
 
 use std::ops::Range;
 use std::path::Path;
@@ -16,11 +16,11 @@ use rand::{Rng, SeedableRng};
 
 use crate::cli::Home;
 
-/// Of each format.
+/// Files of each format.
 const FILES: usize = 100;
-/// What a damaged size asks for is far above.
+/// The size that a damaged file claims is far above.
 const MEMORY: u64 = 400 << 20;
-/// Rows of a block or group; a file has four of them.
+/// Rows of a block or row group; a file has four of them.
 const PART: usize = 6;
 
 const ROWS: &str =
@@ -28,7 +28,7 @@ const ROWS: &str =
   CASE WHEN n % 5 = 0 THEN NULL ELSE n % 2 = 0 END AS b, ARRAY[n, n + 1] AS l, DATE '2024-05-01' AS day
   FROM (SELECT UNNEST(ARRAY[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24]) AS n) t";
 
-/// A file with some bytes changed, and which.
+/// Returns a file with some changed bytes, and their ranges.
 fn mutated(whole: &[u8], random: &mut StdRng) -> (Vec<u8>, Vec<Range<usize>>) {
     let (mut bytes, mut changed) = (whole.to_vec(), Vec::new());
     for _ in 0..random.random_range(1..4) {
@@ -61,7 +61,7 @@ fn mutated(whole: &[u8], random: &mut StdRng) -> (Vec<u8>, Vec<Range<usize>>) {
     (bytes, changed)
 }
 
-/// Writes the same rows in four parts.
+/// Writes rows in four parts.
 fn write(path: &Path, rows: &RecordBatch) {
     let (file, schema) = (std::fs::File::create(path).unwrap(), rows.schema());
     let parts = (0..rows.num_rows()).step_by(PART).map(|first| rows.slice(first, PART));
@@ -85,7 +85,7 @@ fn write(path: &Path, rows: &RecordBatch) {
     }
 }
 
-/// Where the bytes of each part are.
+/// Returns the byte range of each part.
 fn parts(path: &Path) -> Vec<Range<usize>> {
     let bytes = std::fs::read(path).unwrap();
     let place = |from: u64, len: u64| from as usize..(from + len) as usize;
@@ -106,7 +106,7 @@ fn parts(path: &Path) -> Vec<Range<usize>> {
             blocks.iter().map(|b| place(b.offset() as u64, b.metaDataLength() as u64 + b.bodyLength() as u64)).collect()
         }
         _ => {
-            // The mark at the end of the file stands behind every block, and before the first.
+            // The sync marker at the end of the file is after every block, and before the first.
             let mark = &bytes[bytes.len() - 16..];
             let ends: Vec<usize> = (16..=bytes.len()).filter(|end| bytes[end - 16..*end] == *mark).collect();
             ends.windows(2).map(|pair| pair[0]..pair[1]).collect()
@@ -142,7 +142,7 @@ fn damaged_files_are_read_or_named() {
             if raw || !(told || damaged.code == Some(0)) {
                 wrong.push(format!("{name}: {damaged}"));
             }
-            // What says where parts are, and what their columns are, has nothing that tells that it was changed.
+            // Damage to the metadata of parts and columns cannot be detected.
             let touches = |one: &Range<usize>, part: &Range<usize>| one.start < part.end && part.start < one.end;
             let within = |one: &Range<usize>| parts.iter().any(|part| part.start <= one.start && one.end <= part.end);
             if damaged.code != Some(0) || !changed.iter().all(within) {

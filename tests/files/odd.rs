@@ -1,4 +1,4 @@
-//! Files as other programs write them, by name: what is found out is what is read.
+//! Files as other programs write them, read by name: the inferred columns are those that are read.
 
 use crate::cli::Home;
 use crate::place::{Place, compress, connection, run_in};
@@ -32,7 +32,7 @@ async fn an_avro_file_that_is_not_whole_is_an_error() {
     let mut zeroed = whole.clone();
     let end = zeroed.len();
     zeroed[end - 16..].fill(0);
-    // The mark behind the first of several blocks.
+    // The sync marker after the first of several blocks.
     let sync = &whole[end - 16..];
     let marks: Vec<usize> = whole.windows(16).enumerate().filter(|(_, bytes)| bytes == &sync).map(|(at, _)| at).collect();
     let mut middle = [&whole[..], &whole[marks[0] + 16..]].concat();
@@ -207,7 +207,7 @@ async fn maps_and_unions_are_shown() {
     assert_eq!(place.rows("SELECT * FROM 'DIR/m.parquet'").await, ["{1: a, 2: b}"]);
 }
 
-/// Whatever stands in a file, a message shows no more of it than is needed to find it.
+/// Whatever a file contains, a message shows no more of it than is needed to find the fault.
 #[tokio::test]
 async fn no_message_holds_more_than_200_characters_of_data() {
     let place = Place::new();
@@ -285,6 +285,6 @@ async fn a_line_of_many_megabytes_is_read_and_not_shown() {
     place.file(&format!("p/k={long}/a.csv"), "id\n1\n");
     let table = "CREATE TABLE t (id INT, k INT) PARTITIONED BY (k) WITH ('connector' = 'filesystem', 'path' = 'DIR/p', 'format' = 'csv'); SELECT k FROM t";
     let error = place.error(table).await.to_string();
-    // Once in the name of the file, which is shown whole so that it can be found.
+    // Once in the name of the file, which is shown whole so that users find it.
     assert!(error.contains("a.csv") && error.matches("long ").count() <= 3 * 41, "{error}");
 }

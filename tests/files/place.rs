@@ -1,4 +1,4 @@
-//! A folder with files, and what SQL says of them.
+//! A folder with files, and SQL scripts that read them.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use millstream::sql::parse;
 use millstream::workspace::{Connection, Outcome, Workspace};
 use tempfile::TempDir;
 
-/// A folder of its own.
+/// A temporary folder.
 pub struct Place(TempDir);
 
-/// What a script said and answered.
+/// The output of a script.
 #[derive(Debug, Default)]
 pub struct Said {
-    /// Lines of declarations, and texts of EXPLAIN.
+    /// Lines of declarations and of EXPLAIN.
     pub lines: Vec<String>,
     /// The rows of all its queries, sorted per query, values separated by `|`.
     pub rows: Vec<String>,
@@ -38,14 +38,14 @@ impl Place {
         self.0.path().join(name)
     }
 
-    /// Writes a file, and the folders that it is in.
+    /// Writes a file, and creates its folders.
     pub fn file(&self, name: &str, content: impl AsRef<[u8]>) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, content).unwrap();
     }
 
-    /// Writes a query's rows as DataFusion does, in the format of the file's extension.
+    /// Writes a query's rows with DataFusion, in the format of the file's extension.
     pub async fn copy(&self, query: &str, name: &str, options: &str) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -53,19 +53,19 @@ impl Place {
         SessionContext::new().sql(&sql).await.unwrap().collect().await.unwrap();
     }
 
-    /// Runs a script in which `DIR` stands for this folder.
+    /// Runs a script, with `DIR` replaced by this folder.
     pub async fn run(&self, sql: &str) -> Result<Said, Error> {
         run(&sql.replace("DIR", &self.0.path().to_string_lossy()), &[]).await
     }
 
-    /// The rows of its queries.
+    /// Returns the rows of its queries.
     #[track_caller]
     pub fn rows(&self, sql: &str) -> impl Future<Output = Vec<String>> {
         let at = std::panic::Location::caller();
         async move { self.run(sql).await.unwrap_or_else(|e| panic!("{at}: {sql}\n{e}")).rows }
     }
 
-    /// Why it fails.
+    /// Returns the error of a script.
     pub async fn error(&self, sql: &str) -> Error {
         match self.run(sql).await {
             Ok(said) => panic!("{sql} answers {said:?}"),
@@ -74,7 +74,7 @@ impl Place {
     }
 }
 
-/// Compresses a file with a program of the machine, which then has another extension.
+/// Compresses a file with a system program, which adds its extension.
 pub fn compress(path: &Path, program: &str) {
     assert!(std::process::Command::new(program).args(["-q", "-f"]).arg(path).status().unwrap().success());
 }
@@ -84,7 +84,7 @@ pub fn connection(options: &[&str]) -> Connection {
     Workspace::new(Catalog::in_memory(), connectors, Overrides::parse(options).unwrap()).into_connection()
 }
 
-/// The newest rows of a table that a script declares, the newest last.
+/// Returns the newest rows of a table that a script declares, the newest last.
 pub async fn peek(sql: &str, table: &str, rows: usize) -> Result<Vec<String>, Error> {
     let connection = connection(&[]);
     for parsed in parse(&Source::new("<sql>", sql))? {
@@ -98,7 +98,7 @@ pub async fn run(sql: &str, options: &[&str]) -> Result<Said, Error> {
     run_in(&connection(options), sql).await
 }
 
-/// The same in a session that goes on.
+/// The same in a session that continues.
 pub async fn run_in(connection: &Connection, sql: &str) -> Result<Said, Error> {
     let mut said = Said::default();
     for parsed in parse(&Source::new("<sql>", sql))? {
@@ -117,7 +117,7 @@ pub async fn run_in(connection: &Connection, sql: &str) -> Result<Said, Error> {
                 }
                 Outcome::Copy(copy) => said.lines.push(format!("{} rows", connection.copy(&copy).await?)),
                 Outcome::InsertNow(insert) => said.lines.push(format!("{} rows", connection.insert_now(&insert).await?)),
-                // What is read from files ends.
+                // Reads of files end.
                 Outcome::Job(part) => match &part.statement {
                     Statement::Insert(insert) => said.lines.push(format!("{} rows", connection.insert_now(insert).await?)),
                     other => panic!("{other:?}"),

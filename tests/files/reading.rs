@@ -1,4 +1,4 @@
-//! Queries that end, over local files.
+//! Bounded queries over local files.
 
 use std::time::Instant;
 
@@ -30,7 +30,7 @@ async fn every_format_by_declared_columns_and_by_those_that_are_found() {
         ("a.avro", "-"),
     ] {
         if options == "-" {
-            // DataFusion does not write it.
+            // DataFusion cannot write this format.
             place.run(&format!("COPY ({ROWS}) TO 'DIR/{name}'")).await.unwrap();
         } else {
             place.copy(ROWS, name, options).await;
@@ -114,7 +114,7 @@ async fn globs_and_hidden_files() {
         let error = place.error(&sql).await;
         assert!(error.message().contains("no file"), "{error}");
     }
-    // A folder that is there and empty is a table without rows.
+    // An empty folder is a table without rows.
     std::fs::create_dir(place.path("d")).unwrap();
     let sql = "CREATE TABLE t (n INT) WITH ('connector' = 'filesystem', 'format' = 'csv', 'path' = 'DIR/d'); SELECT COUNT(*) FROM t";
     assert_eq!(place.rows(sql).await, ["0"]);
@@ -130,7 +130,7 @@ async fn paths_that_match_a_regular_expression() {
         ("", ".*", &["1", "2", "4", "5"][..]),
         ("", ".*/a/.*", &["1", "2", "5"]),
         ("", r".*/[0-9]+\.csv", &["1", "2", "4"]),
-        // All of the path has to match.
+        // The pattern must match the whole path.
         ("", "a", &[]),
         ("", r"DIR/(a|b)/[^/]*\.csv", &["1", "4"]),
         ("a/*", r".*\.csv|.*\.tsv", &["1"]),
@@ -295,7 +295,7 @@ async fn what_is_refused() {
     }
 }
 
-/// Not a test of speed: it tells how long it took. Under a second is what people may expect.
+/// Does not assert the time, only prints it. Users may expect less than a second.
 #[tokio::test]
 async fn a_thousand_files_are_planned_at_once() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! The same on S3.
+//! Tables on S3.
 
 use object_store::aws::AmazonS3Builder;
 use object_store::path::Path;
@@ -6,7 +6,7 @@ use object_store::{ObjectStoreExt, PutPayload};
 
 use crate::place::{Place, peek, run};
 
-/// The server that tests/services started, with a prefix of the bucket that no other run uses.
+/// The bucket that tests/services started, with a prefix that no other run uses.
 struct Bucket {
     endpoint: String,
     prefix: String,
@@ -51,7 +51,7 @@ async fn a_bucket_is_read_like_a_folder() {
     assert!(said.lines[1].contains("2.parquet") && !said.lines[1].contains("1.parquet"), "{}", said.lines[1]);
     assert!(!said.lines.iter().any(|l| l.contains("millstream-secret")), "{:?}", said.lines);
 
-    // Without a declaration the options come from SET or from outside.
+    // Without a declaration the options come from SET or from `--option`.
     let set = format!(
         "SET 's3.endpoint' = '{}'; SET 's3.access-key' = 'millstream'; SET 's3.secret-key' = 'millstream-secret';",
         bucket.endpoint
@@ -70,7 +70,7 @@ async fn the_newest_rows_of_a_bucket() {
     let (bucket, place) = (Bucket::new(), Place::new());
     let lines: String = (0..60_000).map(|n| format!("{n},\"a\n{n}\"\n")).collect();
     bucket.put("t/b.csv", lines.into_bytes()).await;
-    // Modification times on S3 are in whole seconds.
+    // S3 stores modification times in whole seconds.
     tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
     bucket.put("t/a.csv", b"60000,b\nx,c\n".to_vec()).await;
     let (path, options) = (bucket.path("t"), bucket.options());

@@ -1,4 +1,4 @@
-//! COPY and INSERTs that end: what is written is whole, or not there.
+//! COPY and bounded INSERTs: their output is complete or absent.
 
 use crate::place::Place;
 
@@ -49,7 +49,7 @@ async fn copy_by_partition() {
     );
     assert_eq!(place.run(&sql).await.unwrap().rows, SHOWN);
     assert!(place.path("p/dt=2024-05-01/name=__DEFAULT_PARTITION__/data.parquet").exists());
-    // Again is the same.
+    // A second run gives the same.
     assert_eq!(place.run(&sql).await.unwrap().rows, SHOWN);
 }
 

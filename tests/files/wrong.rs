@@ -1,4 +1,4 @@
-//! Expressions of wrong types and other mistakes: what is said of them is in words of SQL, and nothing of a library shows.
+//! Type errors and other mistakes in expressions: messages use SQL's terms, and show nothing of a library.
 
 use crate::cli::Home;
 use crate::place::Place;
@@ -119,7 +119,7 @@ const WRONG: &[&str] = &[
     "SELECT PARSE_URL(5, 'HOST')",
 ];
 
-/// Words that mean something only to who knows what we are made of.
+/// Terms that only make sense to someone who knows the libraries in use.
 const RAW: [&str; 30] = [
     "<?xml",
     "os error",

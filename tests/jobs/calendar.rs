@@ -1,4 +1,4 @@
-//! Times that the calendar does not have, from 0001 to 9999, are bad records in every format, read and written; the job goes on.
+//! Times beyond the calendar, 0001 to 9999, are bad records in every format, read and written; the job continues.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -13,7 +13,7 @@ use millstream::sql::ast::Statement;
 use crate::common::process::Job;
 use crate::embedded::{BOUNDED, Place};
 
-/// The ids that a topic of JSON rows, or of changes, holds.
+/// Returns the ids in a topic of JSON rows, or of changes.
 fn ids(rows: &[String]) -> Vec<i64> {
     let id = |row: &String| {
         let row: serde_json::Value = serde_json::from_str(row).unwrap();
@@ -28,7 +28,7 @@ fn table(name: &str, columns: &str, format: &str) -> String {
     format!("CREATE TABLE {name} ({columns}) WITH ('connector' = 'kafka', 'topic' = '{name}', 'format' = '{format}');\n")
 }
 
-/// A job that passes the ids of `s` on, and how many bad records it has counted.
+/// Runs a job that copies the ids of `s`; returns them, and how many bad records it has counted.
 async fn passed_on(place: &Place, format: &str) -> (Vec<i64>, u64) {
     let out = if format == "debezium-json" { "debezium-json" } else { "json" };
     let sql = table("s", "id BIGINT, ts TIMESTAMP(3)", format) + &table("o", "id BIGINT", out);
@@ -97,14 +97,14 @@ fn write(path: &Path, rows: &RecordBatch) {
     }
 }
 
-/// The objects in files of JSON.
+/// Returns the objects in JSON files.
 fn objects(folder: &Path) -> Vec<serde_json::Value> {
     let files = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
     let texts = files.filter(|path| !path.file_name().unwrap().to_string_lossy().starts_with(['.', '_'])).map(std::fs::read_to_string);
     texts.flat_map(|text| text.unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>()).collect()
 }
 
-/// A time at the end of all numbers makes no endless windows, and nothing behind it late.
+/// A time at the end of the 64-bit range makes no endless windows, and no later row late.
 #[test]
 fn rows_of_files_with_times_out_of_the_calendar_are_bad_records_of_a_job() {
     for kind in ["parquet", "arrow", "avro"] {

@@ -1,9 +1,9 @@
-//! Checkpoints on S3: a kill loses and doubles nothing, and of two copies the newer one goes on.
+//! Checkpoints on S3: after a kill no row is lost or duplicated, and of two copies the newer one continues.
 
 use crate::common::process::Job;
 use crate::common::transactions::{Transactions, windows};
 
-/// The transactions job with its checkpoints in the tests' bucket, found by the AWS environment, and a commit per epoch.
+/// Returns the transactions job with its checkpoints in the tests' bucket, found by the AWS environment, and a commit per epoch.
 fn on_s3(t: &Transactions) -> Job {
     let endpoint = std::env::var("MILLSTREAM_TEST_S3")
         .unwrap_or_else(|_| panic!("no S3; run: tests/services start s3 && eval \"$(tests/services env)\""));
@@ -34,7 +34,7 @@ fn a_kill_loses_and_doubles_nothing() {
                 let ended = job.start_to_crash(point).ended();
                 assert!(ended.killed(), "{point}: {:?}\n{}", ended.status, ended.said);
                 t.add(300..400);
-                // Nothing of it is on this machine.
+                // Nothing of the job is on this machine.
                 let mut running = job.elsewhere().start();
                 let expected = windows(400, false);
                 running.until(&format!("{} windows", expected.len()), |_| t.out().len() >= expected.len());

@@ -1,4 +1,4 @@
-//! CURRENT_WATERMARK: how far event time had come when a row's epoch began. It depends on how rows arrive, so here they come one by one.
+//! CURRENT_WATERMARK: the watermark at the start of a row's epoch. It depends on how rows arrive, so they come one by one here.
 
 use millstream::jobs::Settings;
 
@@ -10,7 +10,7 @@ CREATE TABLE plain (id BIGINT, ts TIMESTAMP(3), pt AS PROCTIME()) WITH ('connect
 CREATE VIEW renamed AS SELECT id AS n, ts AS happened FROM s;
 ";
 
-/// W is a second behind; rows 3 and 5 are late.
+/// W is one second behind; rows 3 and 5 are late.
 const ROWS: [(i64, i64); 5] = [(1, 5), (2, 30), (3, 6), (4, 31), (5, 7)];
 
 fn time(second: i64) -> String {
@@ -27,7 +27,7 @@ fn place() -> Place {
     place
 }
 
-/// What a query gives over rows that come one by one: columns, the query, and its rows.
+/// The results of a query over rows that come one by one: columns, the query, and its rows.
 const CASES: &[(&str, &str, &[&str])] = &[
     (
         "id BIGINT, w TIMESTAMP(3)",
@@ -56,7 +56,7 @@ const CASES: &[(&str, &str, &[&str])] = &[
         "SELECT id, CURRENT_WATERMARK(ts) FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '10' SECOND)) WHERE ts < CURRENT_WATERMARK(ts) OR id = 2",
         &[r#"{"id":2,"w":"2024-05-01 12:00:04"}"#, r#"{"id":3,"w":"2024-05-01 12:00:29"}"#, r#"{"id":5,"w":"2024-05-01 12:00:30"}"#],
     ),
-    // Above a window, W is the same, and its rows come when it has passed them.
+    // Above a window, W is the same, and the window's rows come when W has passed them.
     (
         "id BIGINT, w TIMESTAMP(3)",
         "SELECT n, CURRENT_WATERMARK(window_time) FROM (SELECT window_time, COUNT(*) AS n FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '10' SECOND))
@@ -139,7 +139,7 @@ async fn rows_that_go_take_theirs_back() {
     assert_eq!(lines(place.read("p").await), expected);
 }
 
-/// Queries, and why they do not plan.
+/// Queries that do not plan, and why.
 const WRONG: &[(&str, &str)] = &[
     ("SELECT id, CURRENT_WATERMARK(id) FROM s", "takes the time attribute of a table, not BIGINT"),
     ("SELECT id, CURRENT_WATERMARK() FROM s", "CURRENT_WATERMARK"),

@@ -1,4 +1,4 @@
-//! Jobs in this process, over topics in this process: what a test puts in, what comes out, and what the job said meanwhile.
+//! Runs jobs in this process, over topics in this process; tests write the input, and check the output and the status.
 #![allow(dead_code, reason = "tests use parts of it")]
 
 use std::sync::{Arc, Mutex};
@@ -20,13 +20,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::epochs::{self, Watch};
 
-/// Everything is read from the beginning to the end as of the start.
+/// Every topic is read from its beginning to its end at the start.
 pub const BOUNDED: &[&str] = &["scan.startup.mode=earliest-offset", "scan.bounded.mode=latest-offset"];
 
 /// Topics, and a checkpoint folder in memory.
 pub struct Place {
     pub broker: Arc<EmbeddedBroker>,
-    /// Systems beside those that the program has.
+    /// Additional connectors.
     pub more: Vec<Arc<dyn Connector>>,
     pub store: Arc<dyn StateStore>,
 }
@@ -49,7 +49,7 @@ impl Place {
         self.broker.append(topic, rows.into_iter().map(record).collect()).unwrap();
     }
 
-    /// What stands in a topic, sorted.
+    /// Returns the records of a topic, sorted.
     pub async fn read(&self, topic: &str) -> Vec<String> {
         let bounds = self.broker.bounds(topic).await.unwrap();
         let from: Vec<(i32, i64)> = bounds.iter().map(|b| (b.partition, b.earliest)).collect();
@@ -61,12 +61,12 @@ impl Place {
         rows
     }
 
-    /// The declarations carried out, and the rest.
+    /// Executes the declarations; returns the other statements.
     pub fn connection(&self, sql: &str, options: &[&str]) -> (Connection, Vec<Parsed>) {
         self.connection_in(sql, options, |connection| connection)
     }
 
-    /// The same in a workspace made to measure.
+    /// The same in a workspace that `made` adapts.
     pub fn connection_in(&self, sql: &str, options: &[&str], made: impl FnOnce(Workspace) -> Workspace) -> (Connection, Vec<Parsed>) {
         let options = Overrides::parse(options).unwrap();
         let connectors = Connectors::embedded(Arc::clone(&self.broker));
@@ -92,7 +92,7 @@ impl Place {
         self.run_with(sql, options, epoch_rows, Settings::default()).await
     }
 
-    /// The same with settings of the job.
+    /// The same with job settings.
     pub async fn run_with(&self, sql: &str, options: &[&str], epoch_rows: usize, settings: Settings) -> Watched {
         let mut spec = self.plan(sql, options, settings).await.unwrap_or_else(|e| panic!("{e}"));
         let watched = Watched::new(epoch_rows, &spec);
@@ -105,7 +105,7 @@ impl Place {
     }
 }
 
-/// Watches a job from epoch to epoch.
+/// Watches a job epoch by epoch.
 #[derive(Debug, Clone)]
 pub struct Watched {
     epoch_rows: usize,
@@ -118,12 +118,12 @@ impl Watched {
         Self { epoch_rows, status: spec.status.subscribe(), seen: Arc::default() }
     }
 
-    /// What the job said last.
+    /// The job's last status.
     pub fn last(&self) -> Status {
         self.status.borrow().clone()
     }
 
-    /// The most of something that the job has told.
+    /// The maximum of a value in the job's status.
     pub fn most(&self, of: impl Fn(&Status) -> u64) -> u64 {
         self.seen.lock().unwrap().iter().map(of).max().unwrap_or(0)
     }

@@ -1,5 +1,5 @@
-//! Exactly once on a real Kafka: the process is killed at every numbered point and at random, started again, and every
-//! window stands in the output topic once, with its exact sums.
+//! Exactly once on a real Kafka: the process is killed at every numbered point and at random, and started again; every window is in the
+//! output topic once, with its exact sums.
 
 use millstream::common::faults::CrashPoint;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use crate::common;
 use crate::common::process::{Job, Running, crash_at, repo};
 use crate::common::transactions::{Transactions, users, windows, windows_of};
 
-/// Small epochs and a commit after each of them, so that there is much to be killed in.
+/// Small epochs with a commit after each, so that there are many points to be killed at.
 fn busy(job: &Job, rows: u32) -> Job {
     job.option("checkpoint.interval", "0").option("max.rows.per.epoch", &rows.to_string())
 }
@@ -27,7 +27,7 @@ fn finish(t: &Transactions, mut running: Running, expected: &[String]) {
 
 /// Runs until the crash point, writes the rest of the input, runs again, and compares.
 fn crash_and_resume(point: &str) {
-    // Old commits are cut off only after a hundred of them.
+    // Old commits are pruned only after a hundred commits.
     let (rows, first, all) = if point.contains("prune") { (2, 360, 420) } else { (15, 300, 400) };
     let t = Transactions::with(0..first);
     let job = busy(&t.job, rows);
@@ -39,7 +39,7 @@ fn crash_and_resume(point: &str) {
 
 #[test]
 fn a_kill_at_every_point_loses_and_doubles_nothing() {
-    // The state is too small to be written in the background; snapshots.rs has more.
+    // The state is too small for a background snapshot; snapshots.rs tests those.
     crash_at(CrashPoint::numbered().map(|point| point.to_string()).collect(), crash_and_resume);
 }
 
@@ -111,7 +111,7 @@ fn kill_at_random(seed: u64, settings: impl Fn(&Job) -> Job) {
         std::thread::sleep(Duration::from_millis(random.random_range(50..900)));
         assert!(running.kill().killed());
     }
-    // All partitions end within one window.
+    // All partitions end within the same window.
     t.add(rows..rows + 60);
     finish(&t, job.start(), &windows(rows + 60, false));
 }
@@ -124,7 +124,7 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
     }
 }
 
-/// The files of the commits that are in a job's folder.
+/// Returns the files of the commits in a job's folder.
 fn commits(jobs: &std::path::Path) -> Vec<String> {
     let name = std::fs::read_dir(jobs).unwrap().map(|e| e.unwrap().path().join("commits")).find(|p| p.is_dir()).unwrap();
     let mut names: Vec<String> = std::fs::read_dir(name).unwrap().map(|e| e.unwrap().file_name().to_string_lossy().into_owned()).collect();
@@ -132,7 +132,7 @@ fn commits(jobs: &std::path::Path) -> Vec<String> {
     names
 }
 
-/// A supervisor that starts it again and again must not get it past the check.
+/// A supervisor that restarts the job must not get it past the check.
 #[test]
 fn checkpoints_that_are_older_than_the_topic_or_not_whole_are_refused_every_time() {
     let t = Transactions::with(0..200);
@@ -180,7 +180,7 @@ fn checkpoints_that_are_older_than_the_topic_or_not_whole_are_refused_every_time
     assert!(!of_job("commits").join(".00001.abc.tmp").exists());
 }
 
-/// Two aggregates, the second over what the first one has written by key; its groups come and go.
+/// Two aggregates, the second over what the first has written by key; its groups are inserted and deleted.
 const BY_KEY: &str = "
 CREATE TABLE per_user ( user_id STRING, n BIGINT, total BIGINT, PRIMARY KEY (user_id) NOT ENFORCED )
 WITH ('connector' = 'upsert-kafka', 'topic' = 'x', 'properties.bootstrap.servers' = 'x',
@@ -211,7 +211,7 @@ fn what_is_written_by_key_is_right_after_kills() {
         std::fs::write(&script, BY_KEY).unwrap();
         let job = t.job.of_files(&[repo().join("sql/transactions/flink/1_source.sql"), script]);
         let job = busy(&job.option("per_user.topic", &per_user).option("per_count.topic", &per_count), 10);
-        // The rest of the options is of tables that this job does not have.
+        // The other options belong to tables that this job does not have.
         let job = job.without("transactions_paid_agg_table.topic");
         if point.is_empty() {
             for rows in [200, 260, 310] {
@@ -249,7 +249,7 @@ fn what_is_written_by_key_is_right_after_kills() {
         assert_eq!(common::latest(&per_user), first);
         running.stop().code(0);
         assert_eq!((common::latest(&per_user), common::latest(&per_count)), (first, second));
-        // Groups have gone, and a query over the topic answers what is there.
+        // Groups were deleted, and a query over the topic returns only the remaining ones.
         assert!(common::records(&per_count).iter().any(|(_, value)| value.is_none()));
         let lines = counts.iter().map(|(n, (users, total))| format!("{n},{users},{total}\n")).collect::<String>();
         assert_eq!(job.query("SELECT n, users, total FROM per_count ORDER BY n"), format!("n,users,total\n{lines}"));

@@ -12,7 +12,7 @@ use rand::{Rng, SeedableRng};
 use crate::common;
 use crate::common::process::Job;
 
-/// A folder that is read and one that is written, and the job between them.
+/// An input folder and an output folder, and the job that copies rows.
 struct Copying {
     dir: tempfile::TempDir,
     job: Job,
@@ -35,7 +35,7 @@ impl Copying {
         Self { dir, job }
     }
 
-    /// A file of twenty rows with numbers from `first` on, which appears as a whole.
+    /// Adds a file of twenty rows with numbers from `first` on, atomically.
     fn add(&self, first: i64) {
         let rows: String = (first..first + 20).map(|k| format!("{k},p{}\n", k % 3)).collect();
         let (hidden, shown) = (self.dir.path().join(format!("in/.{first}")), self.dir.path().join(format!("in/{first}.csv")));
@@ -48,7 +48,7 @@ impl Copying {
     }
 }
 
-/// All visible files below a folder.
+/// Collects all visible files below a folder.
 fn visible(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let hidden = entry.file_name().to_string_lossy().starts_with(['.', '_']);
@@ -60,7 +60,7 @@ fn visible(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// The numbers in the output, each of which may be there once only, and in its partition.
+/// Returns the numbers in the output, each of which must be there only once, and in its partition.
 #[track_caller]
 fn numbers(folder: &Path) -> BTreeSet<i64> {
     let (mut files, mut all) = (Vec::new(), BTreeSet::new());
@@ -76,7 +76,7 @@ fn numbers(folder: &Path) -> BTreeSet<i64> {
     all
 }
 
-/// Runs until everything is there, stops, and looks once more.
+/// Runs until all rows are there, stops, and checks again.
 #[track_caller]
 fn finish(copying: &Copying, rows: i64) {
     let (out, expected) = (copying.out(), (0..rows).collect::<BTreeSet<_>>());
@@ -97,7 +97,7 @@ fn a_kill_at_every_point_loses_and_doubles_nothing() {
             for point in points {
                 scope.spawn(move || {
                     let copying = Copying::new(&format!("'path' = 'DIR/out', {ROLLING}"));
-                    // Old commits are cut off only after a hundred of them.
+                    // Old commits are pruned only after a hundred commits.
                     let files = if point.contains("prune") { 70 } else { 20 };
                     (0..files).for_each(|i| copying.add(i * 20));
                     let ended = copying.job.start_to_crash(point).ended();
@@ -185,7 +185,7 @@ fn bad_rows_go_to_their_table_once_over_kills() {
     assert_eq!((numbers(&dir.path().join("out")), dead()), expected);
 }
 
-/// What is wrong with row k on its way into the files, if anything is: with `.` for what is not said of all of them.
+/// Returns why row k cannot be written to the files, if so: with `.` for parts that differ between rows.
 fn unwritable(k: i64) -> Option<(&'static str, &'static str)> {
     match k % 10 {
         2 => Some(("two\nlines", "what ends a field")),
@@ -221,7 +221,7 @@ fn add_unwritable(dir: &Path, rows: std::ops::Range<i64>) {
     std::fs::rename(dir.join("in/.new"), dir.join(format!("in/{name}.json"))).unwrap();
 }
 
-/// The numbers in files of CSV.
+/// Returns the numbers in CSV files.
 #[track_caller]
 fn csv_numbers(folder: &Path) -> BTreeSet<i64> {
     let (mut files, mut all) = (Vec::new(), BTreeSet::new());
@@ -355,7 +355,7 @@ fn partitions_are_complete_when_event_time_has_passed_them() {
     add("1", &[(1, 1), (2, 2)]);
     let mut running = job.start();
     running.until("the first day", |_| complete("live") == [1]);
-    // All that waits is shown with it, but the second day is not over.
+    // All pending rows become visible with it, but the second day is not complete.
     assert_eq!(rows("live"), 2);
     add("2", &[(3, 2), (4, 3)]);
     running.until("the second day", |_| complete("live") == [1, 2]);
@@ -364,13 +364,13 @@ fn partitions_are_complete_when_event_time_has_passed_them() {
     let mut running = job.start();
     add("3", &[(5, 4)]);
     running.until("the third day", |_| complete("live") == [2, 3]);
-    // A row that is late says so of its day again.
+    // After a late row its day is announced again.
     add("4", &[(6, 1)]);
     running.until("the first day again", |_| complete("live") == [1, 2, 3]);
     running.stop().code(0);
     assert_eq!((complete("live"), rows("live")), (vec![1, 2, 3], 6));
 
-    // The end of all input is the end of all days.
+    // The end of all input completes all days.
     script("once", "").run().code(0);
     assert_eq!((complete("once"), rows("once")), (vec![1, 2, 3, 4], 6));
 }
@@ -380,7 +380,7 @@ fn rows_wait_for_their_file_and_a_stop_shows_them() {
     let copying = Copying::new("'path' = 'DIR/out', 'sink.rolling-policy.rollover-interval' = '1 h'");
     copying.add(0);
     let mut running = copying.job.start();
-    // Far more commits than a sink that lags may leave waiting.
+    // Far more commits than a lagging sink may leave pending.
     (1..40).for_each(|i| copying.add(i * 20));
     running.until("the last rows to be read", |r| r.said().contains(", in 800"));
     assert!(numbers(&copying.out()).is_empty());
@@ -404,7 +404,7 @@ fn a_bounded_read_ends_and_shows_all() {
     let said = job.run().code(0);
     assert!(said.contains("finished"), "{said}");
     assert_eq!(job.query("SELECT SUM(k) AS s, COUNT(*) AS n FROM copy"), "s,n\n10,4\n");
-    // Again: it is finished, and nothing is written twice.
+    // A second run: the job is finished, and no row is written twice.
     job.run().code(0);
     assert_eq!(job.query("SELECT COUNT(*) AS n FROM copy"), "n\n4\n");
 }
@@ -442,7 +442,7 @@ fn a_topic_meets_files() {
     common::write(&topic, vec![order(4, 1)]);
     running.until("three rows", |_| shown() == ["1,ann", "2,bob", "4,ann"]);
     running.stop().code(0);
-    // The same as a query that ends.
+    // The result equals that of a query that ends.
     assert_eq!(
         job.query("SELECT u.name, COUNT(*) AS n FROM orders o JOIN users u ON o.user_id = u.id GROUP BY u.name ORDER BY 1"),
         "name,n\nann,2\nbob,1\n"
@@ -486,7 +486,7 @@ fn a_file_is_read_when_it_has_stopped_growing() {
     }
     let expected: BTreeSet<i64> = (0..10).collect();
     running.until("its rows", |_| numbers(&copying.out()) == expected);
-    // What changes afterwards is not read again, but said.
+    // A later change of a file is not read again, but reported.
     std::fs::write(&growing, "99,p0\n").unwrap();
     running.until("a warning", |r| r.said().contains("has changed after it was read"));
     running.stop().code(0);

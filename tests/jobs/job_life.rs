@@ -1,4 +1,4 @@
-//! The life of a job on a real Kafka: resumed, refused, begun anew, stopped where the topic ends, finished, taken over.
+//! The life of a job on a real Kafka: resumed, refused, started afresh, stopped at the end of its topic, finished, taken over.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,14 @@ use crate::common;
 use crate::common::process::repo;
 use crate::common::transactions::{Transactions, windows};
 
-/// Every line as often as it was written in all.
+/// Returns every line `n` times.
 fn times(n: usize, lines: &[String]) -> Vec<String> {
     let mut all: Vec<String> = (0..n).flat_map(|_| lines.to_vec()).collect();
     all.sort();
     all
 }
 
-/// The number after a text.
+/// Returns the number after a text.
 #[track_caller]
 fn number_after(said: &str, text: &str) -> u64 {
     let rest = said.split_once(text).unwrap_or_else(|| panic!("`{text}` is missing in:\n{said}")).1;
@@ -35,7 +35,7 @@ fn a_job_resumes_where_it_stopped_and_says_so() {
     let said = job.run().code(0);
     assert_eq!(number_after(&said, "resumed at commit "), stopped, "{said}");
     assert_eq!(t.out(), windows(300, false));
-    // Nothing new: nothing read, nothing committed.
+    // No new rows: none read, none committed.
     let stopped = number_after(&said, "stopped at commit ");
     let said = job.run().code(0);
     assert_eq!((number_after(&said, "resumed at commit "), number_after(&said, "stopped at commit ")), (stopped, stopped), "{said}");
@@ -58,7 +58,7 @@ fn a_second_copy_on_the_same_folder_is_refused() {
 #[test]
 fn fresh_begins_anew_and_loses_nothing() {
     let t = Transactions::with(0..300);
-    // More commits than may wait for a sink: the new life counts on from them.
+    // More commits than may be pending for a sink: the new job counts on from them.
     let job = t.job.option("checkpoint.interval", "0").option("max.rows.per.epoch", "3").args(&["--until-now"]);
     let before = number_after(&job.run().code(0), "stopped at commit ");
     assert!(before > 64, "{before}");
@@ -86,7 +86,7 @@ fn fresh_can_begin_elsewhere_in_the_topic() {
     assert!(said.contains("--fresh"), "{said}");
     job.args(&["--fresh", "--yes", "--from", "latest"]).run().code(0);
     assert!(t.out().is_empty());
-    // Windows that began before are only partly there, those after them are whole.
+    // Windows that began before are incomplete, those after them are complete.
     t.add(200..400);
     job.run().code(0);
     let whole: Vec<String> = windows(400, false).into_iter().filter(|w| !windows(240, true).contains(w)).collect();
@@ -101,7 +101,7 @@ fn a_second_data_folder_is_another_job_and_loses_nothing() {
     job.run().code(0);
     job.elsewhere().run().code(0);
     assert_eq!(t.out(), times(2, &windows(300, false)));
-    // The first one goes on as if nothing had been.
+    // The first one continues as if nothing had happened.
     t.add(300..400);
     job.run().code(0);
     let mut expected = [windows(300, false), windows(400, false)].concat();
@@ -128,7 +128,7 @@ fn a_changed_query_under_the_same_name_is_refused() {
     job.run().code(1);
 }
 
-/// Every file of a data folder with its text, but for locks.
+/// Returns every file of a data folder with its text, except locks.
 fn files_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut all = BTreeMap::new();
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -178,7 +178,7 @@ fn a_refused_run_changes_nothing() {
     edited(&unplanned).run().code(1);
     assert!(data() == before && nothing());
 
-    // Beside a copy that runs, whose commits go on.
+    // While a copy runs and keeps committing.
     let mut running = t.job.start();
     running.until("it goes on", |running| running.said().contains("resumed"));
     let said = edited(&changed).run().code(1);
@@ -186,7 +186,7 @@ fn a_refused_run_changes_nothing() {
     assert!(data().1 == before.1 && nothing());
     running.stop().code(0);
 
-    // What is not refused does all of it.
+    // A run that is not refused executes everything.
     edited(&folder.join("3_insert.sql")).args(&["--fresh", "--yes"]).run().code(0);
     assert!(data().1 != before.1 && rows.exists() && copied.exists());
 }
@@ -268,7 +268,7 @@ fn the_last_window_of_a_live_topic_comes_out_when_all_is_silent() {
     running.until("the first commit", |_| t.job.folder().join("jobs").join(&t.output).join("commits").is_dir());
     let now = chrono::Utc::now().format("%Y-%m-%d %H:%M:%S%.3f");
     let value = format!(r#"{{"event_timestamp": "{now}", "user_id": "1", "transaction_id": 1, "total_paid": 10, "status": "Paid"}}"#);
-    // One partition only: the others have never had a row, and must not hold time back for ever.
+    // One partition only: the others have never had a row, and must not hold back the watermark for ever.
     let record = || OutRecord { partition: Some(1), value: Some(value.clone().into()), ..OutRecord::default() };
     common::write(&t.input, vec![record(), record(), record()]);
     running.until("the window", |_| !t.out().is_empty());
@@ -319,7 +319,7 @@ fn copies_that_start_amid_the_stream_take_over_from_each_other() {
     assert_eq!(t.out(), windows(800, false));
 }
 
-/// As a kill or a full disk in the middle of a write leaves them.
+/// A kill or a full disk in the middle of a write leaves such files.
 #[test]
 fn unfinished_files_are_removed_at_the_next_start() {
     let t = Transactions::with(0..100);
@@ -334,7 +334,7 @@ fn unfinished_files_are_removed_at_the_next_start() {
         left.push(job.join(folder).join(format!(".{name}.{}.tmp", uuid::Uuid::new_v4().simple())));
         std::fs::write(left.last().unwrap(), b"half").unwrap();
     }
-    // A copy that is refused leaves alone what may be the other one's.
+    // A copy that is refused must not remove files of the running one.
     let mut running = t.job.start();
     running.until("it goes on", |running| running.said().contains("resumed"));
     assert!(left.iter().all(|file| !file.exists()), "{left:?}");

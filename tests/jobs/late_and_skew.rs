@@ -1,4 +1,4 @@
-//! Late rows that go to a table, and partitions that wait for each other while a job catches up.
+//! Late rows in a late-rows table, and partitions that wait for each other while a job catches up.
 
 use millstream::jobs::Settings;
 
@@ -26,7 +26,7 @@ async fn late_rows_go_to_their_table_with_the_columns_that_the_query_reads() {
     let place = Place::new();
     place.put("s", 1, [(1, 5), (2, 30), (3, 6), (4, 31), (5, 7)].map(|(id, second)| (0, row(id, second))));
     let watched = place.run(&script(", 'late-rows.table' = 'late'", COUNT), BOUNDED, 1).await;
-    // The query does not read `k`, so a late row has none.
+    // The query does not read `k`, so a late row does not have it.
     let expected = [3, 5].map(|id| format!(r#"{{"window_end":"2024-05-01 12:00:10","id":{id},"k":null}}"#)).to_vec();
     assert_eq!(place.read("late").await, expected);
     assert_eq!(place.read("counts").await.len(), 2);
@@ -71,14 +71,14 @@ async fn a_table_that_cannot_take_late_rows_is_refused_when_the_job_is_planned()
     }
 }
 
-/// A partition that is days ahead is not read until the other one has come near, or has nothing more to give.
+/// A partition that is days ahead is paused until the other one has caught up, or has no more rows.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_partition_that_is_ahead_waits_for_the_others() {
     const ROWS: i64 = 400;
     const DAY: i64 = 86_400;
-    // Each row a window of its own.
+    // Each row has a window of its own.
     let rows = (0..ROWS).flat_map(|i| [(0, row(2 * i, 10 * i)), (1, row(2 * i + 1, 3 * DAY + 10 * i))]).collect::<Vec<_>>();
-    // The drift, and whether few windows are open together.
+    // The maximum drift, and whether few windows are open at the same time.
     for (drift, aligned) in [("", true), (", 'scan.watermark.alignment.max-drift' = '0 s'", false)] {
         let place = Place::new();
         place.put("s", 2, rows.clone());
@@ -90,7 +90,7 @@ async fn a_partition_that_is_ahead_waits_for_the_others() {
     }
 }
 
-/// One source is as good as another: the slowest partition of the whole job is waited for.
+/// Sources do not matter: the job waits for its slowest partition.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_sources_of_a_job_wait_for_each_other() {
     const ROWS: i64 = 300;
@@ -106,18 +106,18 @@ async fn two_sources_of_a_job_wait_for_each_other() {
     assert!(most < 60, "{most} windows open");
 }
 
-/// With allowed lateness a window answers when it ends, and not before; then each row that comes soon enough corrects it.
+/// With allowed lateness a window emits its result when it ends, and not before; then each row within the lateness corrects it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_with_allowed_lateness_answers_when_it_ends_and_again_for_late_rows() {
     let place = Place::new();
-    // W is a second behind: row 4 closes the first window, 5 comes for it, 7 comes too late.
+    // W is one second behind: row 4 closes the first window, 5 is within the lateness, 7 is too late.
     let seconds = [(1, 1), (2, 2), (3, 3), (4, 12), (5, 4), (6, 18), (7, 5), (8, 21)];
     place.put("s", 1, seconds.map(|(id, second)| (0, row(id, second))));
     let query = "SET 'table.exec.emit.allow-lateness' = '5 s';
       CREATE TABLE changes (window_end TIMESTAMP(3), n BIGINT) WITH ('connector' = 'kafka', 'topic' = 'changes', 'format' = 'debezium-json');
       INSERT INTO changes SELECT window_end, COUNT(id) FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '10' SECOND))
       GROUP BY window_start, window_end;";
-    // A commit for each epoch, so that the topic has every change.
+    // One commit per epoch, so that the topic has every change.
     let settings = Settings { checkpoint_interval: std::time::Duration::ZERO, ..Settings::default() };
     let watched = place.run_with(&script(", 'late-rows.table' = 'late'", query), BOUNDED, 1, settings).await;
     let mut changes: Vec<String> = Vec::new();
@@ -135,7 +135,7 @@ async fn a_window_with_allowed_lateness_answers_when_it_ends_and_again_for_late_
     assert_eq!(watched.last().late, 1);
 }
 
-/// Sixty windows hold each row; it is kept once.
+/// Sixty windows contain each row; it is reported once.
 #[tokio::test(flavor = "multi_thread")]
 async fn windows_that_overlap_keep_a_row_once() {
     const ROWS: i64 = 200;
@@ -153,7 +153,7 @@ async fn windows_that_overlap_keep_a_row_once() {
     }
 }
 
-/// Two tables with a column that each query reads in part, and two views of windows over them.
+/// Two tables whose queries read different columns, and two views of windows over them.
 const SETS: &str = "CREATE TABLE s (id BIGINT, k STRING, v BIGINT, unread STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
   WITH ('connector' = 'kafka', 'topic' = 's', 'format' = 'json', 'late-rows.table' = 'late');
 CREATE TABLE t (id BIGINT, k STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND)
@@ -167,7 +167,7 @@ CREATE VIEW w AS SELECT * FROM TABLE(TUMBLE(TABLE s, DESCRIPTOR(ts), INTERVAL '1
 CREATE VIEW hops AS SELECT * FROM TABLE(HOP(TABLE s, DESCRIPTOR(ts), INTERVAL '5' SECOND, INTERVAL '10' SECOND));
 ";
 
-/// What a late row of `s` is told as.
+/// Returns the late-rows record of a row of `s`.
 fn told(id: i64, second: i64, columns: &str, window: Option<(i64, i64)>) -> String {
     let at = |millis: i64| {
         let at = chrono::DateTime::from_timestamp_millis(1_714_564_800_000 + millis).unwrap();
@@ -181,7 +181,7 @@ fn told(id: i64, second: i64, columns: &str, window: Option<(i64, i64)>) -> Stri
     format!(r#"{{"id":{id},{columns}"ts":"{}"{window}}}"#, at(second * 1000))
 }
 
-/// Rows 3, 5 and 6 are late when rows come one by one: for the first window, 6 for the second one too.
+/// Rows 3, 5 and 6 are late when rows come one by one: for the first window, 6 also for the second.
 async fn late_of_s(queries: &str, epoch_rows: usize) -> (Vec<String>, u64) {
     let place = Place::new();
     let seconds = [(1, 5), (2, 30), (3, 6), (4, 41), (5, 7), (6, 18)];
@@ -197,9 +197,9 @@ async fn a_late_row_has_every_column_that_the_queries_read_and_comes_once() {
     const WINDOWS: [(i64, i64, (i64, i64)); 3] = [(3, 6, (0, 10)), (5, 7, (0, 10)), (6, 18, (10, 20))];
     let all = |columns: &str| WINDOWS.map(|(id, second, window)| told(id, second, columns, Some(window))).to_vec();
     let cases = [
-        // The window's bounds and `ts` are not in the answer.
+        // The window's bounds and `ts` are not in the result.
         ("INSERT INTO a SELECT COUNT(id) FROM w GROUP BY window_start, window_end;", all("")),
-        // `k` is read by a condition alone.
+        // Only a condition reads `k`.
         ("INSERT INTO a SELECT COUNT(id) FROM w WHERE k <> 'x' GROUP BY window_start, window_end;", all("K")),
         ("INSERT INTO a SELECT SUM(w2.v) FROM (SELECT id AS number, v, window_time FROM w) w2 GROUP BY window_time, number;", all("V")),
         // Two queries of one window view read different columns.
@@ -210,7 +210,7 @@ async fn a_late_row_has_every_column_that_the_queries_read_and_comes_once() {
              END;",
             all("KV"),
         ),
-        // One of them takes some rows only: no query reads `v` of the others.
+        // One of them takes only some rows: no query reads `v` of the others.
         (
             "EXECUTE STATEMENT SET BEGIN
                INSERT INTO a SELECT COUNT(id) FROM w WHERE k <> 'x' GROUP BY window_start, window_end;
@@ -218,7 +218,7 @@ async fn a_late_row_has_every_column_that_the_queries_read_and_comes_once() {
              END;",
             vec![told(3, 6, "K", Some((0, 10))), told(5, 7, "KV", Some((0, 10))), told(6, 18, "K", Some((10, 20)))],
         ),
-        // Other reasons: other windows, and none. A row is late for each of the windows that have closed.
+        // Other operators: other windows, and none. A row is late for each of the windows that have closed.
         (
             "EXECUTE STATEMENT SET BEGIN
                INSERT INTO a SELECT COUNT(id) FROM hops GROUP BY window_start, window_end;
@@ -229,12 +229,12 @@ async fn a_late_row_has_every_column_that_the_queries_read_and_comes_once() {
                 .flat_map(|(id, second)| {
                     let start = second / 5 * 5;
                     let windows = [Some((start - 5, start + 5)), Some((start, start + 10)), None];
-                    // Of rows that are equal in time all columns say which is first.
+                    // Rows with equal times are ordered by all columns.
                     windows.map(|window| told(id, second, if window.is_some() { "" } else { r#"KV"unread":"x","# }, window))
                 })
                 .collect(),
         ),
-        // The session that the row alone would make.
+        // The session that the row alone would form.
         (
             "INSERT INTO a SELECT COUNT(id) FROM TABLE(SESSION(TABLE s PARTITION BY k, DESCRIPTOR(ts), INTERVAL '2' SECOND))
              GROUP BY k, window_start, window_end;",
@@ -274,7 +274,7 @@ async fn late_rows_of_a_union_go_to_the_table_of_their_own() {
 #[tokio::test(flavor = "multi_thread")]
 async fn late_rows_that_no_query_keeps_are_counted_once() {
     let count = |condition: &str| format!("SELECT COUNT(id) FROM w {condition} GROUP BY window_start, window_end;");
-    // Conditions that both rows pass, or one of them, or neither; the first query reads all of them, or the same ones, or others.
+    // Conditions that both rows pass, or one of them, or neither; the first query reads all columns, or the same, or others.
     for (first, second, expected) in [
         ("", "", 2),
         ("", "WHERE k <> 'x'", 2),

@@ -1,4 +1,4 @@
-//! Streams joined with a table that finds rows by key and does nothing else: the smallest system that a connector can be for.
+//! Streams joined with a table that only finds rows by key: the smallest system that a connector can serve.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -16,7 +16,7 @@ use millstream::sql::ast::Statement;
 
 use crate::embedded::{BOUNDED, Place};
 
-/// Items by (id, country); what was asked for, call by call.
+/// Items by (id, country), with the keys of each call.
 #[derive(Debug, Default)]
 struct Items {
     rows: Mutex<BTreeMap<(i32, String), String>>,
@@ -67,7 +67,7 @@ impl Source for ItemsSource {
 
 #[async_trait]
 impl Lookup for ItemsSource {
-    /// By the id, or by the id and the country.
+    /// Rows are found by the id, or by the id and the country.
     fn key(&self, columns: &[&str]) -> Option<Vec<String>> {
         let known: Vec<String> = ["id", "country"].iter().filter(|c| columns.contains(c)).map(ToString::to_string).collect();
         columns.contains(&"id").then_some(known)
@@ -122,7 +122,7 @@ fn place() -> (Place, Arc<Items>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_asked_for_once_per_epoch() {
     let joins = [
-        // The key of the table is narrower than the stream's column: 2^40 is no id.
+        // The table's key is narrower than the stream's column: 2^40 is not an id.
         (
             "JOIN items i ON i.id = o.item AND i.country = o.country",
             &["1/uk", "2/de", "2/uk"][..],
@@ -151,7 +151,7 @@ async fn keys_are_asked_for_once_per_epoch() {
             if epoch_rows == 100 {
                 assert_eq!(calls, [asked], "{join}");
             } else {
-                // One call per row, none for the row without a key that a table can have.
+                // One call per row, none for the row whose key the table cannot have.
                 assert_eq!(calls.len(), 4, "{join}: {calls:?}");
             }
         }
@@ -167,7 +167,7 @@ async fn rows_without_a_match_stay_in_an_outer_join() {
     assert_eq!(place.read("out1").await.iter().filter(|row| row.contains("null")).count(), 3);
 }
 
-/// What a row has met is kept: it takes that back when it goes, whatever the table says by then.
+/// The join stores its result for each row, and retracts exactly that, whatever the table holds by then.
 #[tokio::test(flavor = "multi_thread")]
 async fn rows_that_go_again_take_back_what_they_gave() {
     let (place, items) = place();

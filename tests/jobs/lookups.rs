@@ -1,8 +1,8 @@
-//! A stream joined with a file that changes: rows meet it as it is when they come, and what was said stays.
+//! A stream joined with a file that changes: rows join its content at their arrival, and results stay.
 
 use crate::common::process::{Ended, Job, Running};
 
-/// A folder that is a stream, a file that its rows are joined with, and a job with an answer of each kind.
+/// A folder as a stream, a lookup file, and a job with several kinds of output.
 struct Shop {
     dir: tempfile::TempDir,
     job: Job,
@@ -45,7 +45,7 @@ impl Shop {
         Self { dir, job }
     }
 
-    /// Puts a file there as a whole.
+    /// Writes a file atomically.
     fn put(&self, name: &str, content: &str) {
         let hidden = self.dir.path().join(".new");
         std::fs::write(&hidden, content).unwrap();
@@ -58,7 +58,7 @@ impl Shop {
         answer.lines().skip(1).collect::<Vec<_>>().join(" ")
     }
 
-    /// Waits until the last order is joined, then looks at all answers.
+    /// Waits until the last order is joined, then checks all outputs.
     #[track_caller]
     fn says(&self, running: &mut Running, orders: usize, expected: [&str; 6]) {
         let count = orders.to_string();
@@ -84,7 +84,7 @@ fn later_rows_see_the_new_content_and_earlier_ones_stay() {
     let first = [named, "1 2", "3", "1,30 2,30 3,30", "a,1,apple b,1,banana x,1,", "1,apple 2,banana"];
     shop.says(&mut running, 3, first);
 
-    // Nothing comes, so nothing is read, and nothing changes.
+    // No order comes, so the file is not read, and no output changes.
     shop.put("products.csv", "a,avocado,11\nx,xigua,5\n");
     std::thread::sleep(std::time::Duration::from_millis(300));
     shop.says(&mut running, 3, first);
@@ -95,7 +95,7 @@ fn later_rows_see_the_new_content_and_earlier_ones_stay() {
     let second = [named, "1 2 4 5", "3", totals, "a,2,avocado b,1,banana x,2,xigua", "1,apple 2,banana 4,avocado 5,xigua"];
     shop.says(&mut running, 5, second);
 
-    // Killed and started again, with other products by then.
+    // The job is killed and started again, with other products.
     assert!(running.kill().killed());
     shop.put("products.csv", "b,blueberry,1\n");
     let mut running = shop.job.start();
@@ -128,7 +128,7 @@ fn a_kill_at_any_point_joins_no_row_a_second_time() {
         let mut running = shop.job.option("max.rows.per.epoch", "1").start();
         running.until("4 orders", |_| shop.answer("SELECT COUNT(*) FROM shown") == "4");
         running.stop().code(0);
-        // Every order once; which of them met the old file is one answer for the job, in files and views.
+        // Every order once; which orders have joined the old file is the same in files and views.
         let named = shop.answer("SELECT * FROM named ORDER BY id");
         assert_eq!(named, shop.answer("SELECT * FROM shown ORDER BY id"), "{point}");
         let names: Vec<&str> = named.split(' ').map(|row| row.split_once(',').unwrap().1).collect();
@@ -151,7 +151,7 @@ fn a_file_that_is_gone_or_broken_fails_the_job() {
         shop.put("orders/2.csv", "2,a\n");
         let Ended { status, said } = running.ended();
         assert!(status.code().is_some_and(|code| code > 0) && said.contains(why), "{status:?}\n{said}");
-        // Mended, it goes on where it stood.
+        // After the file is repaired, the job continues where it was.
         shop.put("products.csv", "a,apricot,7\n");
         let mut running = shop.job.start();
         running.until("two orders", |_| shop.answer("SELECT * FROM totals ORDER BY id") == "1,10 2,7");

@@ -1,4 +1,4 @@
-//! Whole jobs: in this process over topics in memory, and as processes that are killed, on a real Kafka and a real S3.
+//! Tests of whole jobs: in this process over topics in memory, and as processes that are killed, on a real Kafka and a real S3.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 mod calendar;

@@ -1,4 +1,4 @@
-//! State that does not fit into memory, and commits that hold what changed.
+//! State that exceeds memory, and commits that hold only what changed.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::manual_clock::ManualClock;
 
 const MB: usize = 1 << 20;
 
-/// Every key comes `times` times, in the same order each time, so that none is ever the one that was used last.
+/// Every key comes `times` times, always in the same order, so that a key is never the most recently used one.
 fn script(keys: usize, times: usize) -> String {
     format!(
         "CREATE TABLE s (id BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '{}', 'rows-per-second' = 'unlimited',
@@ -29,13 +29,13 @@ fn script(keys: usize, times: usize) -> String {
     )
 }
 
-/// The files in a folder, however deep. The folder of what plans spill, with its lock, stays as long as the connection.
+/// Returns the files in a folder, recursively. The folder for spilled data, with its lock, exists as long as the connection.
 fn files_in(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files_in(&path) } else { vec![path] }).collect()
 }
 
-/// Runs a job with so much memory, of which the state may take so much; how it ended, and the sums over its view.
+/// Runs a job with this much memory, and a limit for its state; returns how it ended, and the sums over its view.
 async fn run(place: &Place, sql: &str, memory: usize, state: usize, epoch_rows: usize) -> (Status, Vec<i64>) {
     let tmp = tempfile::tempdir().unwrap();
     let memory = Memory::new(Some(memory as u64), tmp.path());
@@ -70,7 +70,7 @@ async fn a_job_whose_state_is_larger_than_its_memory_runs_to_the_end() {
     assert!(status.state_bytes < 3 * MB as u64, "{status:?}");
 }
 
-/// Two windows, whose rows and whose groups are both too many: each is put together from disk, and comes out as a stream.
+/// Two windows with too many rows and too many groups: each is merged from disk, and emitted as a stream.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_that_is_larger_than_memory_comes_out_whole() {
     let source = "CREATE TABLE s (id BIGINT, ts AS TO_TIMESTAMP_LTZ(id, 3), WATERMARK FOR ts AS ts) WITH ('connector' = 'datagen',
@@ -89,7 +89,7 @@ async fn a_window_that_is_larger_than_memory_comes_out_whole() {
     }
 }
 
-/// State takes nearly all the memory that there is, so that the sort of an epoch finds too little.
+/// State takes nearly all memory, so that the sort of an epoch runs out.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_epoch_that_finds_too_little_memory_runs_again_with_less_state() {
     const ROWS: i64 = 150_000;
@@ -104,7 +104,7 @@ async fn an_epoch_that_finds_too_little_memory_runs_again_with_less_state() {
     assert!(status.retries > 0 && status.state_disk > 0, "{status:?}");
 }
 
-/// All rows are there at once, and would need several times the memory: an epoch reads a part of them.
+/// All rows are there at once, and would need several times the memory: an epoch reads only a part of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_epoch_reads_as_much_as_memory_allows() {
     const ROWS: i64 = 150_000;
@@ -119,20 +119,20 @@ async fn an_epoch_reads_as_much_as_memory_allows() {
     assert!(status.epoch > 4, "{status:?}");
 }
 
-/// Whole tables are written again as they grow, but not with every commit: about twice what changed.
+/// Whole tables are written again as they grow, but not with every commit: in total about twice what changed.
 #[tokio::test(flavor = "multi_thread")]
 async fn commits_hold_what_changed() {
     let place = Place::new();
     let (status, sums) = run(&place, &script(100_000, 2), 1024 * MB, 512 * MB, 20_000).await;
     assert_eq!(sums, [100_000, 200_000, 200_000, 100_000]);
-    // Two tables: 200,000 groups are put, and a view changes by 300,000 rows.
+    // Two tables: 200,000 groups are put, and 300,000 rows of a view change.
     let changed = 200_000 * 40 + 300_000 * 40;
     assert!(status.committed_bytes < 2 * changed, "{} bytes", status.committed_bytes);
     let commits = place.store.below("job").list("commits").await.unwrap().len();
     assert!(commits > 0);
 }
 
-/// A key that got no row for so long is new again: approximate, as EXPLAIN says.
+/// A key without rows for the TTL is new again: approximately, as EXPLAIN says.
 #[tokio::test(flavor = "multi_thread")]
 async fn first_rows_are_forgotten_after_their_ttl() {
     let place = Place::new();
@@ -143,7 +143,7 @@ async fn first_rows_are_forgotten_after_their_ttl() {
       INSERT INTO firsts SELECT k, id FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY at) AS rn FROM s) WHERE rn = 1;";
     let clock = ManualClock::at(1_714_564_800_000);
     let mut expected = Vec::new();
-    // Minutes that pass, the key that comes, and whether it is the first of its kind.
+    // Minutes that pass, the next key, and whether it counts as the first of its kind.
     for (id, (minutes, key, first)) in
         [(0, "a", true), (30, "a", false), (59, "a", false), (61, "b", true), (1, "a", true)].into_iter().enumerate()
     {
@@ -160,7 +160,7 @@ async fn first_rows_are_forgotten_after_their_ttl() {
             async move { jobs::run(&spec, &stop).await }
         });
         let read = status.wait_for(|s| s.rows == 1).await.unwrap().epoch;
-        // What has come out is known when the clock has gone on.
+        // The output is known when the clock has advanced.
         clock.advance(1);
         drop(status.wait_for(|s| s.epoch > read).await.unwrap());
         stop.cancel();

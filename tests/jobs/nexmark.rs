@@ -1,4 +1,4 @@
-//! The generator and the queries of benches/nexmark, without a server.
+//! Tests of the generator and the queries of benches/nexmark, without a server.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -73,13 +73,13 @@ fn people_auctions_and_bids_refer_to_each_other() {
     let bids: Vec<_> = events.iter().filter_map(|e| e.bid.as_ref()).collect();
     assert!(people.iter().zip(1000..).all(|(p, id)| p.id == id));
     assert!(auctions.iter().zip(1000..).all(|(a, id)| a.id == id));
-    // Hot ones, and by chance some of the others.
+    // Hot auctions, and by chance some of the others.
     about(share(bids.iter().filter(|b| b.auction % 100 == 0).count(), bids.len()), 0.5 + 0.5 * 0.01);
     about(share(bids.iter().filter(|b| b.bidder % 100 == 1).count(), bids.len()), 0.75 + 0.25 * 0.01);
     about(share(auctions.iter().filter(|a| a.seller % 100 == 0).count(), auctions.len()), 0.75 + 0.25 * 0.01);
     about(share(bids.iter().filter(|b| !b.channel.starts_with("channel-")).count(), bids.len()), 0.5);
     about(share(bids.iter().filter(|b| b.url.contains("&channel_id=")).count(), bids.len()), 0.5 * 0.9);
-    // The logarithm of a price is even between 100 and 100,000,000.
+    // The logarithms of prices are uniform between 100 and 100,000,000.
     about(share(bids.iter().filter(|b| b.price < 10_000).count(), bids.len()), 1.0 / 3.0);
     about(share(bids.iter().filter(|b| b.price >= 1_000_000).count(), bids.len()), 1.0 / 3.0);
     assert!(bids.iter().all(|b| (100..=100_000_000).contains(&b.price)));
@@ -107,7 +107,7 @@ fn an_event_depends_on_its_number_and_the_seed_alone() {
     assert!((0..500).rev().all(|n| again.event(n) == all[n as usize]));
     let other = Generator::new(Config { seed: 2, ..CONFIG });
     assert!((0..500).all(|n| other.event(n) != all[n as usize]));
-    // Topics are kept: these may not change.
+    // Benchmark topics are kept, so events must not change.
     let text = |n: u64| serde_json::to_string(&again.event(n)).unwrap();
     assert_eq!(
         text(0),
@@ -147,7 +147,7 @@ fn every_query_is_read() {
     }
 }
 
-/// A connection with the tables over 1000 events.
+/// Returns a connection with the tables over 1000 events.
 async fn connection() -> Connection {
     let broker = Arc::new(EmbeddedBroker::new());
     broker.create("nexmark", Some(1)).unwrap();
@@ -183,7 +183,7 @@ async fn every_query_has_a_batch_answer() {
 async fn the_tables_read_every_event() {
     let connection = connection().await;
     for (sql, expected) in [
-        // NULLs are not counted, so every field was there.
+        // COUNT skips NULLs, so every field was present.
         (
             "SELECT count(id), count(name), count(emailAddress), count(creditCard), count(city), count(state), count(dateTime), count(extra) FROM person",
             [20; 8].to_vec(),

@@ -1,4 +1,4 @@
-//! Large state tables that are written while epochs and commits go on, by a job that is stopped on the way and starts again with another
+//! Large state tables that are written while epochs and commits continue, by a job that is stopped meanwhile and restarted with another
 //! number of partitions.
 
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::embedded::Place;
 
-/// Every key comes three times, in the same order each time; rows of it wait for a partner in a join, too.
+/// Every key comes three times, always in the same order; rows of it also wait for a match in a join.
 const JOB: &str = "CREATE TABLE s (id BIGINT) WITH ('connector' = 'datagen', 'number-of-rows' = '60000', 'rows-per-second' = 'unlimited',
        'fields.id.kind' = 'sequence', 'fields.id.start' = '0');
      CREATE MATERIALIZED VIEW counts AS SELECT k, COUNT(*) AS n, SUM(w) AS v
@@ -36,7 +36,7 @@ async fn run(place: &Place, partitions: usize, stop: Option<(CrashPoint, u64)>) 
     jobs::run(&spec, &CancellationToken::new()).await
 }
 
-/// Keys, rows and values in the view, as the commits hold it.
+/// Returns keys, rows and values of the view, as of the last commit.
 async fn sums(place: &Place) -> Vec<i64> {
     let made = |w: Workspace| w.with_checkpoints(Arc::clone(&place.store), false);
     let (connection, _) = place.connection_in(JOB, &[], made);

@@ -1,4 +1,5 @@
-//! Materialized views that a process keeps and another one reads, on a real Kafka, with checkpoints in a folder and on S3; both are killed.
+//! Materialized views that one process keeps and another one reads, on a real Kafka, with checkpoints in a folder and on S3; both are
+//! killed.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +18,7 @@ CREATE TABLE copies ( transaction_id INT ) WITH ('connector' = 'kafka', 'topic' 
 INSERT INTO readings SELECT user_id, n, total FROM per_user;
 INSERT INTO copies SELECT transaction_id FROM payments;";
 
-/// The job that keeps the views and the one that reads them, and the topics that the second one writes: the newest row of each user, and
+/// The job that keeps the views and the job that reads them, and the topics that the second one writes: the newest row of each user, and
 /// each payment.
 struct Jobs {
     keeper: Job,
@@ -57,7 +58,7 @@ impl Jobs {
         keeping
     }
 
-    /// Stops both once this many rows are read; each of them has come exactly once.
+    /// Stops both once this many rows are read; each of them must be there exactly once.
     #[track_caller]
     fn end(&self, keeping: Running, mut reading: Running, rows: i64, what: &str) {
         let mut payments: Vec<String> = (0..rows).map(|k| k.to_string()).collect();
@@ -72,12 +73,12 @@ impl Jobs {
     }
 }
 
-/// What the readings have to be once this many rows are read.
+/// Returns the expected results once this many rows are read.
 fn expected(rows: i64) -> BTreeMap<String, String> {
     users(rows).into_iter().map(|(user, (n, total))| (user, format!("{{\"n\":{n},\"total\":{total}}}"))).collect()
 }
 
-/// Kills the reader, then the job that keeps the views, at these points, and lets both go on.
+/// Kills the reader, then the job that keeps the views, at these points, and restarts both.
 fn survives(t: &Transactions, jobs: &Jobs, points: [&str; 2]) {
     let keeping = jobs.begin();
     let reading = jobs.reader.start_to_crash(points[0]);
@@ -106,7 +107,7 @@ fn a_view_and_its_reader_are_killed_at_once() {
     let mut keeping = jobs.begin();
     let mut reading = jobs.reader.start();
     let mut rows = 100;
-    // The one that meets its crash point takes the other one along, wherever that is.
+    // The job at its crash point takes the other one down, wherever that is.
     for (keeper, reader) in [
         ("after-put-commit@3", None),
         ("before-write-sections@4", None),

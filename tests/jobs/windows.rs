@@ -1,5 +1,5 @@
-//! TUMBLE, HOP, CUMULATE and SESSION as relations, in queries that end: written cases, random rows against the definition of
-//! each window, and what is said about calls that mean nothing.
+//! TUMBLE, HOP, CUMULATE and SESSION as relations, in queries that end: written cases, random rows compared with the definition of each
+//! window, and errors of invalid calls.
 
 use arrow::array::{ArrayRef, AsArray};
 use arrow::compute::cast;
@@ -22,7 +22,7 @@ const DATA: &str = "(SELECT CAST(ts AS TIMESTAMP(3)) AS ts, k, v FROM (VALUES
     ('2024-05-01 12:00:00', 'a', 1), ('2024-05-01 12:04:59.999', 'b', 2), ('2024-05-01 12:05:00', 'a', 3),
     ('2024-05-01 12:17:30', 'a', 4), (NULL, 'a', 5)) AS t(ts, k, v))";
 
-/// A query, in which `$DATA` stands for the rows, and its answer: columns by blanks, minutes of the hour for times.
+/// A query, with `$DATA` for the rows, and its answer: columns separated by blanks, minutes of the hour for times.
 const CASES: &[(&str, &[&str])] = &[
     (
         "SELECT v, window_start, window_end FROM TABLE(TUMBLE($DATA, DESCRIPTOR(ts), INTERVAL '5' MINUTE))",
@@ -46,12 +46,12 @@ const CASES: &[(&str, &[&str])] = &[
             "4 15:00 25:00",
         ],
     ),
-    // A slide that is no part of the size.
+    // A slide that does not divide the size.
     (
         "SELECT v, window_start, window_end FROM HOP($DATA, DESCRIPTOR(ts), INTERVAL '4' MINUTE, INTERVAL '6' MINUTE) WHERE v > 1",
         &["2 00:00 06:00", "2 04:00 10:00", "3 00:00 06:00", "3 04:00 10:00", "4 12:00 18:00", "4 16:00 22:00"],
     ),
-    // A slide above the size leaves gaps, and rows in none of the windows.
+    // A slide above the size leaves gaps, with rows in none of the windows.
     (
         "SELECT v, window_start, window_end FROM HOP($DATA, DESCRIPTOR(ts), INTERVAL '5' MINUTE, INTERVAL '1' MINUTE)",
         &["1 00:00 01:00", "3 05:00 06:00"],
@@ -90,19 +90,19 @@ const CASES: &[(&str, &[&str])] = &[
          GROUP BY k, window_start, window_end",
         &["a 05:00 7", "b 04:59.999 2"],
     ),
-    // What is asked of the rows behind the window must not change the sessions; of a partition it may be asked before.
+    // A filter on the rows of the window function must not change the sessions; one on the partition may run before.
     ("SELECT v, window_start, window_end FROM SESSION($DATA, DESCRIPTOR(ts), INTERVAL '5' MINUTE) WHERE v = 3", &["3 00:00 10:00"]),
     (
         "SELECT v, window_start FROM SESSION(TABLE rows_of PARTITION BY k, DESCRIPTOR(ts), INTERVAL '20' MINUTE) WHERE k = 'a' AND v > 3",
         &["4 00:00"],
     ),
-    // Names of arguments in any order and case; the time column under another name, of other digits, and not asked for.
+    // Names of arguments in any order and case; a time column with another name and precision, which is not selected.
     (
         "SELECT n, window_start FROM TABLE(HOP(size => INTERVAL '10' MINUTE, SLIDE => INTERVAL '5' MINUTE, `OFFSET` => INTERVAL '2' MINUTE,
            TIMECOL => DESCRIPTOR(AT_), DATA => TABLE (SELECT v AS n, CAST(ts AS TIMESTAMP(6)) AS at_ FROM rows_of))) WHERE n < 3",
         &["1 52:00", "1 57:00", "2 57:00", "2 02:00"],
     ),
-    // Windows over windows, joins and aggregates of them.
+    // Windows over windows, and joins and aggregates of windows.
     (
         "SELECT window_start, window_end, SUM(n) FROM TUMBLE((
            SELECT window_time AS at, COUNT(*) AS n FROM TUMBLE(TABLE rows_of, DESCRIPTOR(ts), INTERVAL '5' MINUTE)
@@ -124,7 +124,7 @@ const CASES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// A call, what is said about it, and what is advised.
+/// An invalid call, its error, and the hint.
 const WRONG: &[(&str, &str, &str)] = &[
     ("TUMBLE($DATA, DESCRIPTOR(v), INTERVAL '5' MINUTE)", "DESCRIPTOR(v) is BIGINT", "TIMESTAMP"),
     ("TUMBLE($DATA, DESCRIPTOR(tss), INTERVAL '5' MINUTE)", "`DESCRIPTOR(tss)` names no column of the table", "did you mean `ts`"),
@@ -164,7 +164,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
 ];
 
-/// A connection with the view `rows_of` and a topic.
+/// Returns a connection with the view `rows_of` and a topic.
 fn connection(records: Vec<String>) -> Connection {
     let place = Place::new();
     place.put("events", 3, (0..).zip(records).map(|(i, record)| (i % 3, record)));
@@ -187,7 +187,7 @@ async fn answer(connection: &Connection, sql: &str) -> Result<Vec<RecordBatch>, 
     Ok(rows.try_collect().await?)
 }
 
-/// Values as text; of times only minutes and what is smaller.
+/// Returns values as text; of times only the minutes and smaller units.
 fn lines(batches: &[RecordBatch]) -> Vec<String> {
     let mut lines = Vec::new();
     for batch in batches {
@@ -223,14 +223,14 @@ async fn calls_that_mean_nothing() {
     }
 }
 
-/// The windows of rows `(time, key)`, as rows `(id, start, end)`, by the definition of each function.
+/// Returns the windows of rows `(time, key)`, as rows `(id, start, end)`, by the definition of each function.
 fn by_definition(function: &str, [a, b, offset]: [i64; 3], rows: &[(Option<i64>, i64)]) -> Vec<[i64; 3]> {
     let mut expected = Vec::new();
     for (id, (time, key)) in rows.iter().enumerate() {
         let (Some(time), id) = (*time, id as i64) else { continue };
         match function {
             "SESSION" => {
-                // From row to row while there is one no more than the gap away.
+                // Extends the session from row to row while the next one is within the gap.
                 let (mut first, mut last) = (time, time);
                 let near = |t: i64| rows.iter().filter(|(_, k)| k == key).filter_map(|r| r.0).filter(move |o| (o - t).abs() <= a);
                 while let Some(earlier) = near(first).filter(|o| *o < first).min() {
@@ -261,7 +261,7 @@ fn by_definition(function: &str, [a, b, offset]: [i64; 3], rows: &[(Option<i64>,
 async fn random_rows_against_the_definition() {
     for seed in 0..4 {
         let mut random = StdRng::seed_from_u64(seed);
-        // Around 1970, so that times are negative, too; far enough apart that there are several sessions.
+        // Around 1970, so that some times are negative; far enough apart for several sessions.
         let rows: Vec<(Option<i64>, i64)> = (0..300)
             .map(|_| (random.random_bool(0.95).then(|| random.random_range(-20_000..20_000) * 10), random.random_range(0..4)))
             .collect();

@@ -1,4 +1,4 @@
-//! Bad input on a real Kafka, through the main job: a clear message or a counter, right windows, and no loss.
+//! Bad input on a real Kafka, through the main job: a clear message or a counter, correct windows, and no loss.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -10,10 +10,10 @@ use crate::main_job::{MainJob, paid, payment};
 use crate::own_kafka::OwnKafka;
 use crate::topic::{self, Record, Topic, record, tombstone, unique};
 
-/// Ends at the newest record, and flushes all windows.
+/// Ends at the newest record, and closes all windows.
 const BOUNDED: &str = "transactions_table.scan.bounded.mode=latest-offset";
 
-/// Messages that cannot be read, each with a part of what is said about it.
+/// Messages that cannot be decoded, each with a part of its error.
 fn broken() -> Vec<(Vec<u8>, &'static str)> {
     let payment = |amount: &str| payment(1000, amount);
     let time = |time: &str| format!(r#"{{"event_timestamp":{time},"total_paid":1000,"status":"Paid"}}"#);
@@ -40,7 +40,7 @@ fn broken() -> Vec<(Vec<u8>, &'static str)> {
     messages.into_iter().map(|(text, why)| (text.into_bytes(), why)).chain([not_utf8]).collect()
 }
 
-/// Messages that are fine although they look odd. They add 24 in four payments to the first window.
+/// Messages that look odd but are valid. They add 24 in four payments to the first window.
 fn odd() -> Vec<Record> {
     let object = |rest: &str| record(format!(r#"{{"event_timestamp":"2024-05-01 12:00:01"{rest}}}"#));
     vec![
@@ -145,7 +145,7 @@ fn a_dead_letter_table_gets_exactly_the_bad_messages_once() {
     job.input.put(&mix(&first, 1));
     let mut live = home.start(&args);
     live.until("dead letters", |_| dead.values().len() == first.len());
-    // Killed amid its work, it neither loses nor repeats one.
+    // Killed while it works, the job neither loses nor repeats a dead letter.
     live.signal("KILL");
     assert_eq!(live.end().code, None);
     job.input.put(&mix(&second, 4));
@@ -181,7 +181,7 @@ fn a_dead_letter_table_gets_exactly_the_bad_messages_once() {
     }
 }
 
-/// Rows that the topic finds too large: the job goes on, also after a kill, and each of them is a dead letter once.
+/// Rows that are too large for the topic: the job continues, also after a kill, and each of them is a dead letter once.
 #[test]
 fn rows_that_the_topic_finds_too_large_are_dead_letters_once() {
     let (input, name) = (Topic::new("large-in", 1), unique("large"));
@@ -201,7 +201,7 @@ fn rows_that_the_topic_finds_too_large_are_dead_letters_once() {
         + "INSERT INTO o SELECT id, text FROM i;";
     home.file("large.sql", &sql);
     let args = ["run", "large.sql", "--name", &name, "-o", "checkpoint.interval=0", "-o", "max.rows.per.epoch=3"];
-    // Noise, so that compression does not make it small enough.
+    // Random data, so that compression does not make it small enough.
     let noise = || (0..200).map(|_| uuid::Uuid::new_v4().simple().to_string()).collect::<String>();
     let rows = |ids: std::ops::Range<i32>| {
         let row = |id: i32| record(format!(r#"{{"id":{id},"text":"{}"}}"#, if id % 10 == 4 { noise() } else { "small".to_string() }));
@@ -241,7 +241,7 @@ fn rows_out_of_order_are_in_time_until_their_window_is_closed() {
     let mut live = home.start(&job.and(&["--option", "max.rows.per.epoch=1"]));
     job.input.put(&[paid(2900, 1), paid(100, 2), paid(2999, 4), paid(0, 8), paid(1000, 16).on(1)]);
     job.input.put(&[paid(3500, 1), paid(2000, 32), paid(2999, 64).on(1), paid(3000, 2).on(1)]);
-    // Row 2000 comes behind row 3500 of its own partition, but partition 1 still holds the window open.
+    // Row 2000 comes after row 3500 of its own partition, but partition 1 still holds the window open.
     live.until("first window", |_| job.windows() == [(0, 127, 7)]);
     job.input.put(&[paid(1, 1000), paid(2999, 1000).on(1), paid(3100, 4), paid(6000, 1).on(1), paid(6000, 1)]);
     live.until("second window", |_| job.windows() == [(0, 127, 7), (3, 7, 3)]);
@@ -293,14 +293,14 @@ fn markers_at_the_end_of_a_partition_do_not_hold_a_job_up() {
     live.until("the window", |_| job.windows() == [(0, 5, 2)]);
     live.stop().says(&["lag 0", "in 4, out 1"]);
 
-    // A start behind the gap reads nothing twice and goes on.
+    // A restart after the gap reads nothing twice.
     home.run(&job.and(&["--until-now"])).ok().says(&["resumed at commit", "in 0, out 0"]);
     job.input.put_in_transaction(&[paid(7000, 1), paid(7000, 1).on(1)], true);
     job.input.put_in_transaction(&[paid(8000, 1000), paid(8000, 1000).on(1)], false);
     home.run(&job.and(&["--until-now"])).ok().says(&["lag 0", "in 2, out 1"]);
     assert_eq!(job.windows(), [(0, 5, 2), (3, 10, 2)]);
 
-    // Bounded, it ends; also a topic that holds nothing but a gap.
+    // A bounded read ends; also that of a topic with nothing but a gap.
     let bounded = MainJob::on(job.input.clone(), &[BOUNDED]);
     home.run(&bounded.and(&["--fresh", "--yes"])).ok().says(&["FINISHED", "lag 0", "in 6, out 3"]);
     let aborted = MainJob::new("aborted", 1, &[BOUNDED]);
@@ -317,7 +317,7 @@ fn a_broker_that_is_away_is_waited_for_and_costs_nothing() {
     job.input.put(&[both(0), both(4000)].concat());
     kafka.services("stop");
 
-    // Down at the start: a job waits and says so, a query gives up after ten seconds.
+    // Down at the start: a job waits and says so, a query fails after ten seconds.
     let home = Home::new();
     let mut live = home.start(&job.args());
     let ask = ["query", "SELECT count(*) AS n FROM transactions_table", "-f", &format!("{MAIN_JOB}/1_source.sql"), "--option"];
@@ -332,7 +332,7 @@ fn a_broker_that_is_away_is_waited_for_and_costs_nothing() {
     let waited = live.err();
     assert!(waited.contains(&kafka.address()) && (1..=3).contains(&waited.matches("waiting: ").count()), "{waited}");
 
-    // Away in the middle for longer than the idle timeout: time must not go on without the broker.
+    // Down in the middle for longer than the idle timeout: the watermark must not advance without the broker.
     job.input.put(&both(5000));
     kafka.services("stop");
     live.says("no answer from Kafka");
@@ -347,7 +347,7 @@ fn a_broker_that_is_away_is_waited_for_and_costs_nothing() {
     assert_eq!(home.run(&ask).ok().out, "n\n10\n");
 }
 
-/// What it holds now stands at offsets that were read already, of another topic.
+/// The new topic has records at offsets that were read already, of the old one.
 #[test]
 fn a_topic_made_anew_and_longer_than_before_stops_the_job() {
     let rows = |count: i64| (0..count).map(|i| paid(i * 50, 1)).collect::<Vec<_>>();
@@ -362,13 +362,13 @@ fn a_topic_made_anew_and_longer_than_before_stops_the_job() {
     job.input.put(&rows(300));
     home.run(&job.and(&["--until-now"])).ok();
     let before = job.windows();
-    // Between two runs.
+    // The topic is recreated between two runs.
     anew(&job.input, 700);
     for _ in 0..2 {
         home.run(&job.args()).exits(1).says(&["table `transactions_table`", &job.input.name, "was deleted and made anew", "--fresh"]);
     }
     assert_eq!(job.windows(), before);
-    // While it runs.
+    // The topic is recreated during a run.
     let mut live = home.start(&job.and(&["--fresh", "--yes"]));
     live.until("windows of the new topic", |_| job.windows().len() > before.len() + 3);
     anew(&job.input, 900);

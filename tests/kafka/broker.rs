@@ -1,4 +1,4 @@
-//! The broker trait over librdkafka, against a real Apache Kafka.
+//! Tests the broker trait with librdkafka, against a real Apache Kafka.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use rdkafka::client::DefaultClientContext;
 
 use crate::own_kafka::OwnKafka;
 
-/// The broker that tests/services started.
+/// The address of the broker that tests/services started.
 fn address() -> String {
     std::env::var("MILLSTREAM_TEST_KAFKA")
         .unwrap_or_else(|_| panic!("no Kafka; run: tests/services start kafka && eval \"$(tests/services env)\""))
@@ -22,7 +22,7 @@ fn broker() -> RdKafkaBroker {
     RdKafkaBroker::new(&address(), &[]).unwrap()
 }
 
-/// A prefix that no other run uses: topics stay in the broker.
+/// Returns a prefix that no other run uses: topics stay in the broker.
 fn unique(name: &str) -> String {
     format!("{name}-{}", uuid::Uuid::now_v7().simple())
 }
@@ -75,7 +75,7 @@ async fn write(broker: &dyn Broker, topic: &str, texts: &[&str]) {
     producer.commit().await.unwrap();
 }
 
-/// Polls until something holds; what was read meanwhile is returned.
+/// Polls until a condition is true; returns what was read meanwhile.
 fn until(
     consumer: &mut dyn Consumer,
     patience: u64,

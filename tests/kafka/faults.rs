@@ -1,4 +1,4 @@
-//! A sink behind a proxy that loses, delays and reorders single requests: no row is lost, and none comes twice.
+//! A sink behind a proxy that loses, delays and reorders single requests: no row is lost or duplicated.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,28 +21,28 @@ const ADD_OFFSETS: i16 = 25;
 const END: i16 = 26;
 const OFFSET_COMMIT: i16 = 28;
 
-/// What happens to a request.
+/// A fault of a request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
-    /// It never arrives, and the connection ends.
+    /// The request never arrives, and the connection ends.
     Lost,
-    /// It arrives, but its answer does not, and the connection ends.
+    /// The request arrives, but its answer does not, and the connection ends.
     Unanswered,
-    /// The connection ends, and the request arrives this many milliseconds later, behind others.
+    /// The connection ends, and the request arrives this many milliseconds later, after others.
     Late(u64),
-    /// It takes this many milliseconds.
+    /// The request takes this many milliseconds.
     Slow(u64),
 }
 
-/// Per kind of request: at which of them a fault comes.
+/// Per kind of request: the numbers of requests with a fault.
 type Plan = HashMap<i16, Vec<(usize, Fault)>>;
 
-/// A proxy in front of the broker at `to`, which also puts itself into the addresses that the broker tells.
+/// A proxy in front of the broker at `to`, which replaces the broker's addresses by its own.
 #[derive(Clone)]
 struct Proxy {
     to: u16,
     port: u16,
-    /// Which of the requests of a kind that are still to come meets which fault.
+    /// The faults of requests that are still to come.
     plan: Arc<Mutex<Plan>>,
     met: Arc<AtomicUsize>,
 }
@@ -83,7 +83,7 @@ impl Proxy {
         let (old, new) = (i32::from(self.to).to_be_bytes(), i32::from(self.port).to_be_bytes());
         let back = tokio::spawn(async move {
             while let Some(mut frame) = frame(&mut from_broker).await {
-                // `host port` of each broker: the host stays, the port becomes ours.
+                // `host port` of each broker: the host stays, the port becomes that of the proxy.
                 for host in [&b"127.0.0.1"[..], b"localhost"] {
                     let address = [host, &old].concat();
                     for at in 0..frame.len().saturating_sub(address.len() - 1) {
@@ -123,7 +123,7 @@ impl Proxy {
     }
 }
 
-/// A message with its length in front.
+/// Reads a message with its length prefix.
 async fn frame(from: &mut (impl AsyncReadExt + Unpin)) -> Option<Vec<u8>> {
     let length = from.read_u32().await.ok()?;
     let mut frame = vec![0; 4 + length as usize];
@@ -150,7 +150,7 @@ fn spec(topic: &str) -> Arc<TableSpec> {
     })
 }
 
-/// What a job does: commits in order; after an error that may go away the sink is asked what it holds.
+/// Publishes commits in order, as a job does; after a retriable error it asks the sink what it holds.
 async fn publish(sink: &dyn Sink, who: &Writer, commits: u64) {
     let mut open: Option<Box<dyn SinkWriter>> = None;
     let mut n = 1;
@@ -215,7 +215,7 @@ async fn no_row_is_lost_or_doubled_behind_a_bad_network() {
     behind_a_bad_network(&faults, Duration::from_secs(4), Duration::from_secs(90)).await;
 }
 
-/// Longer than a transaction may last, and than a client waits for an answer.
+/// Longer than a transaction may last, and longer than a client waits for an answer.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "takes some minutes"]
 async fn no_row_is_lost_or_doubled_where_requests_come_a_minute_late() {
@@ -223,7 +223,7 @@ async fn no_row_is_lost_or_doubled_where_requests_come_a_minute_late() {
     behind_a_bad_network(&faults, Duration::from_secs(75), Duration::from_secs(600)).await;
 }
 
-/// Publishes commits while a request of each kind in turn meets these faults; `settle` later all that is late has arrived.
+/// Publishes commits while a request of each kind in turn meets these faults; after `settle` all late requests have arrived.
 async fn behind_a_bad_network(faults: &[(usize, Fault)], settle: Duration, patience: Duration) {
     let address = std::env::var("MILLSTREAM_TEST_KAFKA");
     let address = address.map_err(|_| "no Kafka; run: tests/services start kafka && eval \"$(tests/services env)\"").unwrap();

@@ -1,4 +1,4 @@
-//! Batch queries over the history of a topic read no more of it than they have to.
+//! Batch queries over the history of a topic read no more of it than necessary.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ const BEGIN: i64 = 1_714_521_600_000;
 /// Records of each of the two partitions.
 const COUNT: i64 = 100;
 
-/// What is asked; the ranges that are read; how many rows pass; how many are read.
+/// The filter; the ranges that are read; the number of rows that pass; the number of rows read.
 const CASES: &[(&str, &str, usize, u64)] = &[
     ("TRUE", "0: 0..100, 1: 0..100", 200, 200),
     ("p = 1", "1: 0..100", 100, 100),
@@ -31,9 +31,9 @@ const CASES: &[(&str, &str, usize, u64)] = &[
     ("p_copy = 1 AND 95 <= o", "1: 95..100", 5, 5),
     ("ts >= TO_TIMESTAMP_LTZ(1714521690000, 3)", "0: 90..100, 1: 90..100", 20, 20),
     ("at > TIMESTAMP '2024-05-01 00:01:35' AND p = 0", "0: 96..100", 4, 4),
-    // If producers set the time, offsets are not in its order: it bounds no end.
+    // If producers set the time, it is not in the order of offsets: it bounds no end.
     ("at < TIMESTAMP '2024-05-01 00:00:10'", "0: 0..100, 1: 0..100", 20, 200),
-    // Neither of both bounds what the other one may bring.
+    // Neither side bounds the rows of the other one.
     ("p = 0 OR id = 5", "0: 0..100, 1: 0..100", 101, 200),
     ("p = 7", "", 0, 0),
     ("o > 1000", "", 0, 0),
@@ -74,7 +74,7 @@ struct Answer {
     plan: String,
 }
 
-/// Declares the table, and answers one query.
+/// Declares the table, and runs one query.
 async fn answer(connectors: Connectors, table: &str, query: &str) -> Answer {
     let connection = Workspace::new(Catalog::in_memory(), connectors, Overrides::parse(&[] as &[&str]).unwrap()).into_connection();
     let session = connection.session(Mode::Batch).unwrap();
@@ -118,7 +118,7 @@ async fn only_what_filters_leave_is_read_from_kafka() {
     all_cases(Connectors::real, &table(&topic, &address)).await;
 }
 
-/// Rows of changes are another matter: which one is the newest is told by all of them.
+/// Changes are read whole: the newest row is known only from all of them.
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_are_read_whole() {
     let broker = Arc::new(EmbeddedBroker::new());

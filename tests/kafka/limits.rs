@@ -1,4 +1,4 @@
-//! Sizes and times that are too large for every change: run by hand, `cargo test --test kafka -- --ignored`.
+//! Sizes and times that are too large for every run: run by hand, `cargo test --test kafka -- --ignored`.
 
 use std::time::Duration;
 

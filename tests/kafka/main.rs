@@ -1,4 +1,4 @@
-//! Tables on Kafka: positions, partitions, faults of a broker, bad records.
+//! Tests of tables on Kafka: positions, partitions, faults of a broker, bad records.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 mod bad_input;

@@ -1,4 +1,4 @@
-//! What tests of the Kafka source share: tables in SQL, whole runs of the binary with what they print, group offsets.
+//! Shared code of the tests of the Kafka source: tables in SQL, whole runs of the binary with their output, group offsets.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,10 +16,10 @@ use crate::common::{address, block, unique};
 
 static BROKER: LazyLock<RdKafkaBroker> = LazyLock::new(|| RdKafkaBroker::new(&address(), &[]).unwrap());
 
-/// 2024-05-01 12:00:00 UTC: long ago, so nothing is live.
+/// 2024-05-01 12:00:00 UTC: long ago, so that no partition counts as live.
 pub const BASE: i64 = 1_714_564_800_000;
 
-/// Columns, then options, each as in SQL, of a JSON table on a topic.
+/// Declares a JSON table on a topic; columns and options are SQL.
 pub fn table(name: &str, topic: &str, columns: &str, options: &[(&str, &str)]) -> String {
     let own = [("connector", "kafka"), ("topic", topic), ("properties.bootstrap.servers", &address()), ("format", "json")];
     let all = own.iter().filter(|(key, _)| !options.iter().any(|(given, _)| given == key)).chain(options);
@@ -27,13 +27,13 @@ pub fn table(name: &str, topic: &str, columns: &str, options: &[(&str, &str)]) -
     format!("CREATE TABLE {name} ({columns}) WITH ({});\n", with.join(", "))
 }
 
-/// A record of a partition with a record time.
+/// Creates a record of a partition with a record time.
 pub fn record(partition: i32, timestamp: i64, value: &str) -> OutRecord {
     let value = Some(value.to_string().into());
     OutRecord { partition: Some(partition), timestamp: Some(timestamp), value, ..OutRecord::default() }
 }
 
-/// Makes a topic of one partition with settings of its own.
+/// Creates a topic of one partition with its own settings.
 pub fn create_with(topic: &str, settings: &[(&str, &str)]) {
     let admin: AdminClient<DefaultClientContext> = ClientConfig::new().set("bootstrap.servers", address()).create().unwrap();
     let topic = settings.iter().fold(NewTopic::new(topic, 1, TopicReplication::Fixed(1)), |t, (key, value)| t.set(key, value));
@@ -50,7 +50,7 @@ pub fn committed(group: &str, topic: &str) -> Vec<(i32, i64)> {
     block(BROKER.committed(group, topic)).unwrap().into_iter().map(|(partition, (offset, _))| (partition, offset)).collect()
 }
 
-/// A script as a job with a name and a data folder of its own.
+/// Creates a job from a script, with its own name and data folder.
 pub fn job(sql: &str) -> Job {
     let job = Job::new(Path::new("unused"));
     let file = job.folder().join("script.sql");
@@ -58,7 +58,7 @@ pub fn job(sql: &str) -> Job {
     job.of_files(&[file]).args(&["--name", &unique("job")])
 }
 
-/// What a process printed.
+/// The output of a process.
 #[derive(Debug)]
 pub struct Ran {
     code: Option<i32>,
@@ -67,7 +67,7 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// Lines of stdout, sorted, if the exit code is 0.
+    /// Returns the lines of stdout, sorted; the exit code must be 0.
     #[track_caller]
     pub fn lines(&self) -> Vec<String> {
         assert_eq!(self.code, Some(0), "{}\n{}", self.out, self.said);
@@ -76,7 +76,7 @@ impl Ran {
         lines
     }
 
-    /// stderr, if the exit code is this.
+    /// Returns stderr; the exit code must be this.
     #[track_caller]
     pub fn said(&self, code: i32) -> &str {
         assert_eq!(self.code, Some(code), "{}\n{}", self.out, self.said);
@@ -84,7 +84,7 @@ impl Ran {
     }
 }
 
-/// `run` of a script to its end.
+/// Runs a script with `run` to its end.
 pub fn run(sql: &str, more: &[&str]) -> Ran {
     let data = tempfile::tempdir().unwrap();
     std::fs::write(data.path().join("script.sql"), sql).unwrap();
@@ -93,7 +93,7 @@ pub fn run(sql: &str, more: &[&str]) -> Ran {
     binary(data.path(), &[&["run", &script.display().to_string(), "--name", &name], more].concat())
 }
 
-/// `query` over declarations.
+/// Runs `query` after declarations.
 pub fn query(declarations: &str, sql: &str, format: &str) -> Ran {
     let data = tempfile::tempdir().unwrap();
     let file = data.path().join("declarations.sql");
@@ -102,7 +102,7 @@ pub fn query(declarations: &str, sql: &str, format: &str) -> Ran {
 }
 
 fn binary(data: &Path, args: &[&str]) -> Ran {
-    // Files, not pipes: a full pipe would hold the process up.
+    // Files, not pipes: a full pipe would block the process.
     let file = |name: &str| std::fs::File::create(data.join(name)).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
     command.args(args).arg("--data").arg(data.join("data")).env_remove("MILLSTREAM_CRASH");

@@ -1,4 +1,4 @@
-//! The Kafka source as users meet it: modes, metadata, silence and shared reading, with the real binary on a real Kafka.
+//! The Kafka source as users meet it: modes, metadata, idleness and shared reading, with the real binary on a real Kafka.
 
 use crate::common::{create, read, unique, write};
 use crate::runs::{BASE, commit, committed, create_with, job, query, record, run, table};
@@ -33,7 +33,7 @@ const TO_SPECIFIC: Options =
 const TO_ONE: Options = &[("scan.bounded.mode", "specific-offsets"), ("scan.bounded.specific-offsets", "partition:0,offset:3")];
 const TO_GROUP: Options = &[("scan.bounded.mode", "group-offsets")];
 
-/// Startup mode, bounded mode, what its group has committed, the ids that `run` reads, and those that `query` reads.
+/// Startup mode, bounded mode, the committed offsets of its group, the ids that `run` reads, and those that `query` reads.
 type Case = (Options, Options, &'static [(i32, i64)], &'static [i32], &'static [i32]);
 
 const ALL: &[i32] = &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
@@ -43,7 +43,7 @@ const MODES: &[Case] = &[
     (LATEST, TO_LATEST, &[], &[], ALL),
     (TIMESTAMP, TO_LATEST, &[], &[7, 8, 9], &[7, 8, 9]),
     (SPECIFIC, TO_LATEST, &[], &[6, 8, 9], &[6, 8, 9]),
-    // As in Flink, a partition that is not named begins where its group is, else at the earliest record.
+    // As in Flink, a partition that is not named begins at its group's offset, else at the earliest record.
     (ONE_SPECIFIC, TO_LATEST, &[], &[1, 3, 5, 6, 7, 8, 9], &[1, 3, 5, 6, 7, 8, 9]),
     (ONE_SPECIFIC, TO_LATEST, &[(1, 3)], &[6, 7, 8, 9], &[6, 7, 8, 9]),
     (GROUP, TO_LATEST, &[(0, 3), (1, 2)], &[5, 6, 7, 8, 9], ALL),
@@ -60,7 +60,7 @@ const MODES: &[Case] = &[
     (EARLIEST, TO_GROUP, &[(0, 2), (1, 3)], &[0, 1, 2, 3, 5], &[0, 1, 2, 3, 5]),
     (ONE_SPECIFIC, TO_TIMESTAMP, &[], &[1, 3, 5, 6], &[1, 3, 5, 6]),
     (TIMESTAMP, TO_TIMESTAMP, &[], &[], &[]),
-    // The start lies behind the end.
+    // The start is after the end.
     (SPECIFIC, TO_SPECIFIC, &[], &[], &[]),
     (LATEST, TO_GROUP, &[(0, 2), (1, 3)], &[], &[0, 1, 2, 3, 5]),
 ];
@@ -73,7 +73,7 @@ fn expected(pick: fn(&Case) -> &'static [i32]) -> Vec<String> {
     lines
 }
 
-/// A table for each mode over one topic, each with a group of its own.
+/// Declares a table for each mode over one topic, each with its own group.
 fn mode_tables(topic: &str) -> String {
     let declare = |(i, (startup, bounded, offsets, ..)): (usize, &Case)| {
         let group = unique("group");
@@ -162,7 +162,7 @@ fn the_group_is_told_how_far_a_job_has_read() {
     let first = [EARLIEST[0], TO_LATEST[0], ("properties.group.id", &group)];
     assert_eq!(run(&(table("t", &topic, "id INT", &first) + print), &[]).lines().len(), 10);
     assert_eq!(committed(&group, &topic), [(0, 5), (1, 5)]);
-    // So another job can go on there.
+    // Another job can continue there.
     write(&topic, vec![record(0, BASE, r#"{"id":10}"#)]);
     let next = [GROUP[0], TO_LATEST[0], ("properties.group.id", &group)];
     assert_eq!(run(&(table("t", &topic, "id INT", &next) + print), &[]).lines(), ["+I[10]"]);
@@ -175,7 +175,7 @@ fn the_group_is_told_while_a_job_runs_and_waits() {
     let script = table("t", &topic, "id INT", &options)
         + "CREATE TABLE b (id INT) WITH ('connector' = 'blackhole');\nINSERT INTO b SELECT id FROM t;\n";
     let mut job = job(&script).start();
-    // All is read in the first moment, and nothing comes after it that would be a reason to tell.
+    // All rows are read at once, and no later row triggers a commit of offsets.
     job.until("the group's offsets", |_| committed(&group, &topic) == [(0, 5), (1, 5)]);
     write(&topic, vec![record(0, BASE, r#"{"id":10}"#)]);
     job.until("the group's next offset", |_| committed(&group, &topic) == [(0, 6), (1, 5)]);
@@ -245,7 +245,7 @@ fn a_topic_can_set_the_time_itself() {
     assert_eq!(query(&table("t", &topic, columns, &[]), sql, "csv").lines(), ["LogAppendTime,true", "kind,recent"].map(String::from));
 }
 
-/// A key of its own in the record, beside a value column of the same name.
+/// A separate key in the record, beside a value column of the same name.
 const PREFIXED: Options =
     &[("key.format", "raw"), ("key.fields", "k_id"), ("key.fields-prefix", "k_"), ("value.fields-include", "EXCEPT_KEY")];
 
@@ -301,7 +301,7 @@ fn set_and_option_choose_the_mode_too() {
         table("t", &topic, "id INT", &[]) + "CREATE TABLE p (id INT) WITH ('connector' = 'print');\nINSERT INTO p SELECT id FROM t;\n";
     let set = "SET 'scan.startup.mode' = 'earliest-offset';\nSET 'scan.bounded.mode' = 'latest-offset';\n";
     assert_eq!(ids(&format!("{set}{rest}"), &[]), 10);
-    // The command line is stronger.
+    // The command line takes precedence.
     let specific = "t.scan.bounded.specific-offsets=partition:0,offset:3";
     assert_eq!(ids(&format!("{set}{rest}"), &["--option", "t.scan.bounded.mode=specific-offsets", "--option", specific]), 3);
     assert_eq!(ids(&rest, &["--option", "scan.startup.mode=earliest-offset", "--option", "execution.runtime-mode=batch"]), 10);
@@ -324,7 +324,7 @@ fn several_inserts_share_a_source_and_every_sink_gets_its_rows() {
             + &text;
         let ran = run(&script, &[]);
         let said = ran.said(0);
-        // Read once, however many ask.
+        // The topic is read once for all queries.
         assert!(said.contains("FINISHED") && said.contains("lag 0, ") && said.contains(", in 10, out 20"), "{said}");
         let ids = |ids: &[i32]| {
             let mut lines: Vec<String> = ids.iter().map(|id| format!("{{\"id\":{id}}}")).collect();
@@ -365,7 +365,7 @@ const IDLE: (&str, &str) = ("scan.watermark.idle-timeout", "1 s");
 const EVENTS: &str = "at TIMESTAMP(3), WATERMARK FOR at AS at";
 const WINDOWS: &str = "window_start TIMESTAMP(3), n BIGINT";
 
-/// Windows of two seconds, from a table to another.
+/// Counts rows in windows of two seconds, from a table to another.
 fn count_windows(from: &str, to: &str) -> String {
     format!(
         "INSERT INTO {to} SELECT window_start, COUNT(*) FROM TABLE(TUMBLE(TABLE {from}, DESCRIPTOR(at), INTERVAL '2' SECONDS)) GROUP BY window_start, window_end;\n"
@@ -377,12 +377,12 @@ fn event(partition: i32, at: i64) -> millstream::connectors::kafka::broker::OutR
     record(partition, at, &format!("{{\"at\":\"{text}\"}}"))
 }
 
-/// All counts together.
+/// Returns the sum of all counts.
 fn counted(topic: &str) -> i64 {
     read(topic).iter().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["n"].as_i64().unwrap()).sum()
 }
 
-/// A table `<name>` on a topic and its windows in a topic, which is returned with the script.
+/// Declares a table `<name>` on a topic and its windows in a topic, which is returned with the script.
 fn windowed(name: &str, topic: &str, idle: (&str, &str)) -> (String, String) {
     let (out, sink) = (unique("out"), format!("{name}_out"));
     create(&out, 1);
@@ -399,9 +399,9 @@ fn silence_closes_the_last_window_of_live_rows_only() {
     write(&old, (0..5).map(|i| event(i % 2, BASE + i64::from(i) * 1_000)).collect());
     let (a, live_out) = windowed("live", &live, IDLE);
     let (b, old_out) = windowed("old", &old, IDLE);
-    // Nothing is ever idle there.
+    // No partition is ever idle there.
     let (c, never_out) = windowed("never", &never, ("scan.watermark.idle-timeout", "0"));
-    // The newest row begins a window, which only silence can close.
+    // The newest row begins a window, which only idleness can close.
     let now = chrono::Utc::now().timestamp_millis() / 2_000 * 2_000;
     for topic in [&never, &live] {
         write(topic, (0..=20).map(|i| event(i % 2, now - 2_000 + i64::from(i) * 100)).collect());
@@ -437,7 +437,7 @@ fn an_empty_partition_holds_windows_only_until_it_is_idle() {
     let (a, busy_out) = windowed("busy", &busy, IDLE);
     let (b, held_out) = windowed("held", &held, ("scan.watermark.idle-timeout", "0"));
     let mut job = job(&(a + &b)).start();
-    // Partition 0 never falls silent meanwhile.
+    // Partition 0 is never idle meanwhile.
     job.until("windows of the full partition", |_| {
         let at = chrono::Utc::now().timestamp_millis();
         write(&busy, vec![event(0, at)]);

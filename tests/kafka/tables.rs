@@ -1,4 +1,4 @@
-//! Kafka tables on a real Apache Kafka: the suites of sources and sinks, and what only a real broker shows.
+//! Kafka tables on a real Apache Kafka: the conformance suites of sources and sinks, and behaviour that only a real broker shows.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ fn kafka(broker: &Arc<RdKafkaBroker>) -> KafkaConnector {
     KafkaConnector::new(Arc::new(move |_, _| Ok(Arc::clone(&broker) as Arc<dyn Broker>)))
 }
 
-/// `(id INT, name STRING, amount BIGINT)` on a topic of its own.
+/// Declares `(id INT, name STRING, amount BIGINT)` on a new topic.
 fn table(more: &[(&str, &str)]) -> (String, Arc<TableSpec>) {
     let topic = format!("tables-{}", uuid::Uuid::now_v7().simple());
     let column = |name: &str, data_type| TableColumn { name: name.into(), data_type, nullable: true, metadata: None, is_virtual: false };
@@ -107,7 +107,7 @@ async fn the_newest_messages_behind_gaps_with_keys_and_without_values() {
     let (topic, spec) = table(&[]);
     broker.create_topic(&topic, Some(2)).await.unwrap();
     let mut producer = broker.producer(Some(&format!("p-{topic}"))).await.unwrap();
-    // Of each transaction that was aborted its messages stay in the log, and a marker of each.
+    // The messages of each aborted transaction stay in the log, with a marker.
     for round in 0..40 {
         producer.begin().await.unwrap();
         let value = format!("{{\"id\":{round},\"name\":\"n\",\"amount\":1}}");
@@ -118,7 +118,7 @@ async fn the_newest_messages_behind_gaps_with_keys_and_without_values() {
         producer.send(&topic, vec![one]).await.unwrap();
         if (4..36).contains(&round) { producer.abort().await.unwrap() } else { producer.commit().await.unwrap() }
     }
-    // The answer to a commit comes before its markers are written.
+    // The answer to a commit precedes its markers.
     assert!(broker.settle(&topic, Duration::from_secs(60)).await.unwrap());
     let kafka = kafka(&broker);
     for (rows, keys) in [(3, &["k37", "k38", "k39"][..]), (6, &["k2", "k3", "k36", "k37", "k38", "k39"])] {
@@ -199,7 +199,7 @@ async fn partitions_that_are_added_while_a_job_reads_are_read_from_their_beginni
     assert_eq!((ids, added), (vec![7, 8, 9], vec![(1, 0), (2, 0)]));
 }
 
-/// Also rows that lz4 cannot make small enough: the broker refuses them, and no other row of their commit.
+/// Rows that lz4 cannot compress enough: the broker refuses them, but no other row of their commit.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_the_topic_finds_too_large_is_a_bad_record() {
     let broker = broker();
@@ -238,7 +238,7 @@ async fn a_row_that_the_topic_finds_too_large_is_a_bad_record() {
     };
     assert_eq!((rejected.len(), sink.rejected()), (1, 1));
     assert!(rejected[0].error.contains("max.message.bytes"), "{rejected:?}");
-    // Who has flushed reads all of it at once.
+    // After a flush all rows are visible at once.
     let latest: i64 = broker.bounds(&topic).await.unwrap().iter().map(|b| b.latest).sum();
     assert!(latest >= 400, "{latest}");
 }

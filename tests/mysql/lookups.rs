@@ -1,9 +1,9 @@
-//! Streams joined with tables: rows found by the keys of an epoch, in one request; what is kept between epochs.
+//! Streams joined with tables: rows found by the keys of an epoch, in one request; caches between epochs.
 
 use crate::database::{LOOKUP, TestDatabase, looked_up};
 use crate::servers::{Database, both};
 
-/// A table of items.
+/// Creates a table of items.
 fn items(db: &Database) {
     db.run(
         "CREATE TABLE items (id INT PRIMARY KEY, name VARCHAR(10)); INSERT INTO items VALUES (1, 'n1'), (2, 'n2'), (3, 'n3'), (9, 'n9');
@@ -19,7 +19,7 @@ fn rows_are_found_by_the_keys_of_an_epoch() {
         for (table, rows) in [
             (keyed.clone(), "1000"),
             (keyed.clone(), "3"),
-            // By columns without a key, with other types, and with all rows kept.
+            // By columns without a key, with other types, and with a cache of all rows.
             (format!("CREATE TABLE items (id INT, name STRING) {}", db.with("items", "")), "7"),
             (format!("CREATE TABLE items (id BIGINT, name STRING) {}", db.with("items", "")), "7"),
             (format!("CREATE TABLE items {}", db.with("items", "")), "7"),
@@ -49,7 +49,7 @@ fn rows_are_found_by_the_keys_of_an_epoch() {
             let ended = db.lookup_job(&table, LOOKUP, rows).ok();
             assert_eq!(db.rows("SELECT * FROM result ORDER BY id"), looked_up(), "{} {table}\n{ended}", db.address);
         }
-        // The key as text, and of other names.
+        // The key as text, and with other names.
         let texts = format!("CREATE TABLE items (id STRING, name STRING) {}", db.with("items", ""));
         let join = "INSERT INTO result SELECT o.id, o.item, i.name FROM orders o LEFT JOIN items i ON i.id = CAST(o.item AS STRING)";
         db.run("DELETE FROM result");
@@ -68,7 +68,7 @@ fn a_large_table_is_not_scanned() {
     db.lookup_job(&keyed, LOOKUP, "7").ok();
     let after = db.rows("SHOW GLOBAL STATUS LIKE 'Rows_read'");
     let number = |rows: &[String]| rows[0].split('|').nth(1).unwrap().parse::<u64>().unwrap();
-    // Other tests read, too; a scan of the table would be 300,000 rows in each of six epochs.
+    // Other tests read, too; a scan of the table would read 300,000 rows in each of six epochs.
     assert!(number(&after) - number(&before) < 1_000_000, "{before:?} {after:?}");
     assert_eq!(db.rows("SELECT * FROM result ORDER BY id"), looked_up());
 }

@@ -1,4 +1,4 @@
-//! Tables in MySQL 8 and MariaDB, on real servers: read, looked up, written, and the promise kept while things break.
+//! Tests of tables in MySQL 8 and MariaDB, on real servers: reads, lookups, writes, and exactly-once despite failures.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 #[path = "../common/cli.rs"]

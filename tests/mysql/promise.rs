@@ -1,5 +1,5 @@
-//! Exactly once: processes killed at every numbered point and at random, servers that stop, transactions in the way, second copies, and
-//! databases set back. Two sinks in one job: windows that are appended, and totals by key.
+//! Exactly once: processes killed at every numbered point and at random, stopped servers, conflicting transactions, second copies, and
+//! databases that were reset. Two sinks in one job: windows that are appended, and totals by key.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ fn kill_at_every_point(server: &str) {
     let later = ["after-write-rows@3", "before-commit-rows@4", "after-commit-rows@3", "after-commit-rows@6"].map(String::from);
     let points = CrashPoint::numbered().map(|point| point.to_string()).chain(later);
     crash_at(points.collect(), |point| {
-        // Old commits are cut off only after a hundred of them.
+        // Old commits are pruned only after a hundred commits.
         let (rows, first, all) = if point.contains("prune") { ("2", 360, 420) } else { ("15", 300, 400) };
         let sales = Sales::new(Database::new(server), first);
         let job = sales.job.without("max.rows.per.epoch").option("max.rows.per.epoch", rows);
@@ -63,12 +63,12 @@ fn sessions_that_are_killed_and_locks_that_are_held_lose_and_double_nothing() {
         let sales = Sales::new(Database::new(server), 200);
         let mut running = sales.job.start();
         running.until("rows", |_| !sales.db.rows("SELECT 1 FROM users LIMIT 1").is_empty());
-        // Another session locks every row for longer than the server lets a transaction wait.
+        // Another session locks every row for longer than the server's lock timeout.
         let mut other = sales.db.connect();
         common::block(async {
             loop {
                 rows(&mut other, "START TRANSACTION").await;
-                // The job may be in the way, and get through.
+                // The job may win the conflict.
                 if sqlx::raw_sql("SELECT * FROM users FOR UPDATE").execute(&mut other).await.is_ok() {
                     return;
                 }
@@ -82,7 +82,7 @@ fn sessions_that_are_killed_and_locks_that_are_held_lose_and_double_nothing() {
                 .db
                 .rows(&format!("SELECT id FROM information_schema.processlist WHERE db = '{}' AND id <> CONNECTION_ID()", sales.db.name));
             for session in sessions {
-                // It may have ended by itself.
+                // The session may have ended by itself.
                 let mut killer = sales.db.connect();
                 let kill = format!("KILL {session}");
                 let _ = common::block(async { sqlx::raw_sql(sqlx::AssertSqlSafe(kill)).execute(&mut killer).await });
@@ -100,7 +100,7 @@ fn a_deadlock_loses_and_doubles_nothing() {
         let sales = Sales::new(Database::new(server), 200);
         let mut running = sales.job.start();
         running.until("all users", |_| sales.db.rows("SELECT 1 FROM users").len() == 10);
-        // Transactions that take the same rows in the other order.
+        // Transactions that lock the same rows in the opposite order.
         for round in 0..10 {
             sales.add(200 + round * 20, 220 + round * 20);
             let mut other = sales.db.connect();
@@ -135,7 +135,7 @@ fn a_second_copy_takes_over() {
             .env("AWS_REGION", "us-east-1");
         let mut first = job.start();
         first.until("windows", |_| !sales.held().0.is_empty());
-        // Frozen, perhaps in the middle of a transaction.
+        // Frozen, possibly in the middle of a transaction.
         first.signal(libc::SIGSTOP);
         let mut second = job.elsewhere().start();
         sales.add(200, 300);
@@ -175,7 +175,7 @@ fn a_table_that_is_altered_or_dropped_under_a_job() {
         let sales = Sales::new(Database::new(server), 200);
         let mut running = sales.job.start();
         running.until("rows", |_| sales.held().0.len() >= windows(200, false).len());
-        // A column more does not matter, nor one that is wider.
+        // An additional column does not matter, nor does a wider one.
         sales.db.run("ALTER TABLE users ADD COLUMN note VARCHAR(10), MODIFY paid DECIMAL(30, 0)");
         sales.add(200, 300);
         running.until("more rows", |_| sales.held().0.len() >= windows(300, false).len());
@@ -209,7 +209,7 @@ fn a_server_that_stops_and_comes_back_loses_and_doubles_nothing() {
                     server.services("start");
                 }
                 sales.finish(running, 340);
-                // It is away when the job starts.
+                // The server is down when the job starts.
                 server.services("stop");
                 let mut running = sales.job.start();
                 sales.add(340, 400);

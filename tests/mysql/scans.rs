@@ -1,9 +1,9 @@
-//! Tables read as a whole: in ranges, with conditions that the server is asked, and never with another answer than without.
+//! Tables read as a whole: in ranges, and with pushed filters, which never change the answer.
 
 use crate::database::TestDatabase;
 use crate::servers::{Database, both};
 
-/// Texts that collations take for equal, or order in another way than by their bytes; NULLs.
+/// Texts that collations treat as equal, or order differently from their bytes; NULLs.
 fn words(db: &Database) -> String {
     db.run(
         "CREATE TABLE words (id INT PRIMARY KEY, w VARCHAR(20), l VARCHAR(20) CHARACTER SET latin1, n DECIMAL(10, 2), at TIMESTAMP(3) NULL);
@@ -38,7 +38,7 @@ fn conditions_at_the_server_change_no_answer() {
     ];
     for db in both() {
         let table = words(&db);
-        // Made of the whole table, which is read without a condition: the filter is held against a copy of the columns.
+        // Derived from the whole table, which is read without a condition: the filter applies to a copy of the columns.
         let whole = "(SELECT COALESCE(id, 0) + 0 AS id, CONCAT(w, '') AS w, CONCAT(l, '') AS l, n + CAST(0 AS DECIMAL(10, 2)) AS n, \
                      CASE WHEN id > 0 THEN at END AS at FROM words) x";
         let mut script = table.clone();
@@ -49,7 +49,7 @@ fn conditions_at_the_server_change_no_answer() {
         let out = db.shell(&script).ok().out;
         let mut answers: Vec<Vec<&str>> = Vec::new();
         for line in out.lines().filter(|line| !line.contains("columns found")) {
-            // A header begins the next answer.
+            // A header starts the next answer.
             if line.ends_with(",id") { answers.push(Vec::new()) } else { answers.last_mut().unwrap().push(&line[4..]) }
         }
         assert_eq!(answers.len(), conditions.len() * 2, "{out}");
@@ -108,7 +108,7 @@ fn a_large_table_is_never_in_memory() {
     let ended = db.shell(&format!("{table}\nSELECT SUM(LENGTH(filler)), COUNT(*) FROM large;")).ok();
     assert!(ended.out.contains("400000000,400000"), "{ended}");
     assert!(ended.peak < 350 << 20, "{} MB were held for 400 MB of rows", ended.peak >> 20);
-    // The first rows come without the rest being read.
+    // The first rows come before the rest is read.
     let begin = std::time::Instant::now();
     let ended = db.shell(&format!("{table}\nSELECT id FROM large WHERE LENGTH(filler) > 1 LIMIT 3;")).ok();
     assert!(begin.elapsed().as_secs() < 20 && ended.out.lines().count() >= 4, "{ended}");

@@ -1,4 +1,4 @@
-//! The two servers, and a database of its own for each test.
+//! The two servers, with a database for each test.
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Decode, Row, ValueRef};
@@ -7,7 +7,7 @@ use crate::cli::Home;
 use crate::common::block;
 use crate::database::{OwnServer, SalesTables, TestDatabase};
 
-/// A database on one of the servers, gone with the test.
+/// A database on one of the servers, dropped with the test.
 pub struct Database {
     pub name: String,
     pub address: String,
@@ -16,7 +16,7 @@ pub struct Database {
     home: Home,
 }
 
-/// One on MySQL, and one on MariaDB.
+/// Creates one on MySQL, and one on MariaDB.
 pub fn both() -> [Database; 2] {
     [Database::new("MYSQL"), Database::new("MARIADB")]
 }
@@ -30,7 +30,7 @@ impl Database {
         Self::at(address, server == "MARIADB")
     }
 
-    /// One on a server of the test's own.
+    /// Creates one on the test's own server.
     pub fn on(server: &OwnServer) -> Self {
         Self::at(server.address(), server.name() == "mariadb")
     }
@@ -38,25 +38,25 @@ impl Database {
     fn at(address: String, is_mariadb: bool) -> Self {
         let (host, port) = address.rsplit_once(':').unwrap();
         let options = MySqlConnectOptions::new().host(host).port(port.parse().unwrap()).username("millstream").password("millstream");
-        // The server of the tests speaks no cipher of today.
+        // The tests' server supports no cipher of today.
         let options = options.ssl_mode(sqlx::mysql::MySqlSslMode::Disabled).pipes_as_concat(false).disable_statement_logging();
         let name = format!("t_{}", uuid::Uuid::now_v7().simple());
         block(run(&options, &format!("CREATE DATABASE {name} CHARACTER SET utf8mb4")));
         Self { options: options.database(&name), address, is_mariadb, home: Home::new(), name }
     }
 
-    /// A connection of another client.
+    /// Opens a connection as another client.
     pub fn connect(&self) -> MySqlConnection {
         block(self.options.connect()).unwrap_or_else(|e| panic!("{}: {e}", self.address))
     }
 
-    /// Runs statements at the server.
+    /// Runs statements on the server.
     #[track_caller]
     pub fn run(&self, sql: &str) {
         block(run(&self.options, sql));
     }
 
-    /// Rows of a query at the server, as texts with `|` between values.
+    /// Returns the rows of a query on the server, as texts with `|` between values.
     #[track_caller]
     pub fn rows(&self, sql: &str) -> Vec<String> {
         block(async {
@@ -65,7 +65,7 @@ impl Database {
         })
     }
 
-    /// The rows that a query answers with, behind these declarations, without its header.
+    /// Returns the rows of a query after these declarations, without the header.
     #[track_caller]
     pub fn query(&self, declarations: &str, query: &str) -> Vec<String> {
         let ended = self.shell(&format!("{declarations}\n{query};")).ok();
@@ -74,7 +74,7 @@ impl Database {
 }
 
 impl TestDatabase for Database {
-    /// The folder that commands run in.
+    /// The folder in which commands run.
     fn home(&self) -> &Home {
         &self.home
     }

@@ -1,4 +1,4 @@
-//! Rows written: appended, and by key; rows that a server refuses; tables that are made, and tables that cannot be written.
+//! Writes: rows appended, and by key; rows that a server refuses; tables that are created, and tables that cannot be written.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -99,7 +99,7 @@ fn rows_that_a_server_refuses_are_bad_records() {
                 db.with("strict", more)
             )
         };
-        // Of 100 rows 6 are bad, each in its own way; row 50 has the number of row 10.
+        // Of 100 rows 6 are bad, each in a different way; row 50 has the number of row 10.
         let insert = "INSERT INTO strict SELECT v, CASE v WHEN 20 THEN 1000 ELSE v END, CASE v WHEN 30 THEN 'long word' WHEN 40 THEN NULL ELSE 'abc' END,
              CASE v WHEN 50 THEN 10 ELSE v END, CASE v WHEN 60 THEN '{' ELSE '{}' END, CASE v WHEN 70 THEN 'z' ELSE 'x' END FROM input";
         let lines: Vec<String> = (0..100).map(|i| format!("x,{i}")).collect();
@@ -124,7 +124,7 @@ fn rows_that_a_server_refuses_are_bad_records() {
         db.run("TRUNCATE strict");
         let ended = db.csv_job(&lines, &strict(", 'on-error' = 'fail'"), insert).exits(1);
         assert!(ended.err.contains("Out of range") && ended.err.contains("\"id\":\"20\""), "{ended}");
-        // A person is there: the whole INSERT fails.
+        // An interactive INSERT fails as a whole.
         db.run("TRUNCATE strict");
         let said = db.shell(&format!(
             "{}\nINSERT INTO strict VALUES (1, 1, 'abc', 1, '{{}}', 'x'), (2, 1, 'long word', 2, '{{}}', 'x');",

@@ -1,9 +1,9 @@
-//! Every type, both ways, on both servers.
+//! Tests every type, both ways, on both servers.
 
 use crate::database::TestDatabase;
 use crate::servers::both;
 
-/// MySQL's type, ours, values as MySQL's literals, and as a query of ours shows them.
+/// MySQL's type, the SQL type, and values as MySQL's literals and as our queries show them.
 type Case = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
 const TYPES: [Case; 33] = [
@@ -80,7 +80,7 @@ fn every_type_is_read_as_what_it_is_and_written_as_it_was() {
             let values: Vec<&str> = TYPES.iter().map(|(.., values)| if n == 0 { "" } else { values[(n - 1) % values.len()].1 }).collect();
             let expected = format!("{n},{}", values.join(","));
             let shown = lines.next().unwrap_or_default();
-            // An empty text is quoted, so that it is no NULL.
+            // An empty text is quoted, to distinguish it from NULL.
             assert_eq!(shown.replace("\"\"", ""), expected, "{}", db.address);
         }
         db.shell(&format!("{tables}\nINSERT INTO b SELECT * FROM a;")).ok();
@@ -107,7 +107,7 @@ fn what_is_no_value_here_is_null_or_an_error() {
         assert_eq!(dates, ["1,,,true", "2,,,true", "3,2024-05-01,2024-05-01 10:00:00,false"], "{}", db.address);
         let none = db.query(&table, "SELECT id FROM d WHERE day < DATE '2024-01-01'");
         assert_eq!(none, Vec::<String>::new(), "{}: a zero date is before nothing", db.address);
-        // A span of time is none of a day; as text it is what it is.
+        // A time span is not a time of day; as text it is unchanged.
         let wrong = db.shell(&format!("{table}\nSELECT span FROM d;"));
         assert!(wrong.err.contains("column `span`: `-01:00:00` is no time of a day"), "{wrong}");
         let texts = format!("CREATE TABLE d (id INT, span STRING, day STRING) {};", db.with("d", ""));

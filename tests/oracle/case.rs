@@ -1,14 +1,14 @@
-//! A case: a SQL job, its input, and what is known of it. Written as a `.sql` file whose comments direct the harness.
+//! Test cases: a SQL job, its input, and its known results. Written as a `.sql` file whose comments direct the harness.
 //!
 //! ```sql
 //! -- file: sql/transactions/flink/1_source.sql        statements of another file of the repository come first
 //! -- input events: rows=300 partitions=2 disorder=2000 nulls=0.1 seed=1      generated rows for a topic
-//! -- input users: rows=300 upserts=20 deletes=0.2 repeats=0.1      records of 20 keys, some without a value, some a second time
-//! -- input users: rows=300 envelopes=20 deletes=0.2        changes of rows with 20 ids, as Debezium tells them
-//! -- row events/0: {"id": 1, ...}                      a row for partition 0 of a topic, as it stands there
-//! -- record users/0: {"id":1} {"id": 1, ...}           the same with a key, up to the first space; without a value it takes the row away
+//! -- input users: rows=300 upserts=20 deletes=0.2 repeats=0.1      records of 20 keys, some without a value, some repeated
+//! -- input users: rows=300 envelopes=20 deletes=0.2        changes of rows with 20 ids, in the form of Debezium
+//! -- row events/0: {"id": 1, ...}                      a row for partition 0 of a topic, verbatim
+//! -- record users/0: {"id":1} {"id": 1, ...}           the same with a key, up to the first space; without a value it deletes the row
 //! -- expect windows: {"n":3, ...}                      a row of the answer in a topic; all of them if there is one
-//! -- late: never | some [sessions]                     whether rows come too late when they are read one by one
+//! -- late: never | some [sessions]                     whether rows are late when they are read one by one
 //! -- run: cuts=3,7 interval=0 stops=before-put-commit-2,asked-9 one more run: epochs end after this many rows, commits every this many ms,
 //!                                                      stops at crash points, the n-th time, and in order after this many rows
 //! ```
@@ -32,11 +32,11 @@ pub struct Row {
     pub key: Option<String>,
     /// Without one it is a tombstone.
     pub value: Option<String>,
-    /// The number that late rows are known by.
+    /// The number that identifies late rows.
     pub id: i64,
 }
 
-/// Whether rows come too late when they are read one by one.
+/// Whether rows are late when they are read one by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Late {
     Never,
@@ -61,12 +61,12 @@ pub struct Case {
     pub sql: String,
     /// Rows by topic, in order of arrival per partition.
     pub input: BTreeMap<String, Vec<Row>>,
-    /// The answer by topic, where it is written down.
+    /// The expected answer by topic, where the case has one.
     pub expected: BTreeMap<String, Vec<String>>,
     pub late: Late,
-    /// Late rows are those of sessions: one that is in time can make a session that another one touches when it is closed.
+    /// Late rows are those of sessions: a row in time may form a session that another row touches when it is already closed.
     pub sessions: bool,
-    /// Runs that found something once.
+    /// Runs that have found a fault before.
     pub plans: Vec<Plan>,
 }
 
@@ -172,7 +172,7 @@ impl fmt::Display for Plan {
 }
 
 impl Row {
-    /// As a record.
+    /// Converts the row to a record.
     pub fn record(&self) -> OutRecord {
         let bytes = |text: &String| text.clone().into();
         let (key, value) = (self.key.as_ref().map(bytes), self.value.as_ref().map(bytes));
@@ -180,12 +180,12 @@ impl Row {
     }
 }
 
-/// What the rows of an `input` depend on.
+/// The parameters of an `input`.
 const PARAMETERS: [&str; 12] =
     ["rows", "seed", "first", "step", "disorder", "jump", "nulls", "partitions", "upserts", "envelopes", "deletes", "repeats"];
 
-/// Rows of one shape, from which every case declares the columns that it wants. Row k happens at k * step less something
-/// below `disorder` milliseconds; every `every` rows time jumps by a minute.
+/// Generates rows of one shape, from which every case declares the columns that it needs. The time of row k is k * step minus a random part
+/// of `disorder` milliseconds; every `every` rows time jumps by a minute.
 fn generate(parameters: &str) -> Vec<Row> {
     let of: BTreeMap<&str, f64> =
         parameters.split_whitespace().map(|p| p.split_once('=').unwrap()).map(|(k, v)| (k, v.parse().unwrap())).collect();
@@ -212,7 +212,7 @@ fn generate(parameters: &str) -> Vec<Row> {
                 "ts": (!no_time).then_some(&time),
                 "k": (!no_key).then_some(key),
                 "v": (!no_value).then_some(value),
-                // Sums of quarters are exact, in any order.
+                // Sums of quarters are exact in any order.
                 "f": value as f64 / 4.0,
                 "b": value % 2 == 0,
                 "event_timestamp": time,
@@ -240,7 +240,7 @@ fn renumbered(row: &Row, id: i64) -> serde_json::Value {
     value
 }
 
-/// Rows as records of `keys` keys, all of a key in one partition; some take their key away, and some come a second time.
+/// Turns rows into records of `keys` keys, all records of a key in one partition; some delete their key, and some are repeated.
 fn upserts(rows: Vec<Row>, keys: i64, partitions: i64, [deletes, repeats]: [f64; 2], random: &mut StdRng) -> Vec<Row> {
     let record = |row: Row| {
         let id = random.random_range(0..keys);
@@ -251,7 +251,7 @@ fn upserts(rows: Vec<Row>, keys: i64, partitions: i64, [deletes, repeats]: [f64;
     rows.into_iter().flat_map(record).collect()
 }
 
-/// The life of rows with `ids` ids, as changes.
+/// Turns rows into changes of rows with `ids` ids.
 fn envelopes(rows: Vec<Row>, ids: i64, partitions: i64, deletes: f64, random: &mut StdRng) -> Vec<Row> {
     let mut now: BTreeMap<i64, serde_json::Value> = BTreeMap::new();
     let change = |row: Row| {

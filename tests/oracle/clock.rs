@@ -1,8 +1,8 @@
-//! Queries by the clock: whenever the clock stands still, a view holds what the batch query answers at that clock.
+//! Queries by the clock: whenever the clock stands still, a view holds what the batch query answers at that time.
 //!
-//! The job runs while rows come and the clock goes on, with or without rows, and it is stopped and killed now and then. What
-//! the clock was when a row entered is the job's own record: every case has a view `clocks` of it, and its batch query reads
-//! that time in the place of `PROCTIME()`.
+//! The job runs while rows arrive and the clock advances, with or without rows, and it is stopped and killed now and then. The job itself
+//! records the clock at which each row entered: every case has a view `clocks` of it, and its batch query reads that time instead of
+//! `PROCTIME()`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ use super::manual_clock::ManualClock;
 const OPTIONS: [&str; 2] = ["scan.startup.mode=earliest-offset", "scan.watermark.idle-timeout=0 s"];
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A topic with the rows that have come so far.
+/// A topic with the rows that have arrived so far.
 struct World {
     case: Case,
     broker: Arc<EmbeddedBroker>,
@@ -69,7 +69,7 @@ impl World {
         self.come.extend_from_slice(rows);
     }
 
-    /// Lets the job run until it is told to stop, starting it again when it was killed.
+    /// Runs the job until it is told to stop, and restarts it when it was killed.
     fn start(&self, stop: &CancellationToken, seed: u64) -> tokio::task::JoinHandle<()> {
         let (case, broker, store) = (self.case.clone(), Arc::clone(&self.broker), Arc::clone(&self.store));
         let (clock, stop) = (self.clock.clone(), stop.clone());
@@ -82,7 +82,7 @@ impl World {
                 let mut spec = plan(&case, &broker, &store, settings).await;
                 spec.clock = Arc::new(clock.clone());
                 if life < 2 {
-                    // Those of an epoch and its commit.
+                    // The points of an epoch and its commit.
                     let points: Vec<CrashPoint> = CrashPoint::all().take_while(|point| point.step() < EpochStep::WriteRows).collect();
                     spec.faults = Faults::error_at(points[random.random_range(0..points.len())], random.random_range(1..30));
                 }
@@ -94,12 +94,12 @@ impl World {
         })
     }
 
-    /// The views at the last commit.
+    /// Returns the views as of the last commit.
     async fn content(&self) -> BTreeMap<String, Vec<String>> {
         views(&self.case, &self.broker, &self.store).await
     }
 
-    /// Waits until the job has announced its views, which it does when it has begun.
+    /// Waits until the job has announced its views, which it does after its start.
     async fn announced(&self) {
         let begin = Instant::now();
         while let Err(error) = self.clocks().await {
@@ -116,7 +116,7 @@ impl World {
         Ok(rows.try_collect().await?)
     }
 
-    /// When each row entered, as far as it has.
+    /// Returns when each row entered, if it has.
     async fn entered(&self) -> BTreeMap<i64, Millis> {
         let rows = self.clocks().await.unwrap();
         let pair = |batch: &RecordBatch| {
@@ -126,7 +126,7 @@ impl World {
         rows.iter().flat_map(pair).collect()
     }
 
-    /// The batch answers at the clock as it stands, over the rows that have entered, with the times at which they did.
+    /// Returns the batch answers at the current clock, over the rows that have entered, with their times of entry.
     async fn batch(&self) -> BTreeMap<String, Vec<String>> {
         let entered = self.entered().await;
         let with_time = |row: &Row| {
@@ -135,12 +135,12 @@ impl World {
             Some(OutRecord { value: Some(value.to_string().into()), ..row.record() })
         };
         let broker = broker_of(self.come.iter().filter_map(with_time));
-        // A group window wants a column.
+        // A group window requires a column.
         let sql = self.case.sql.replace("(PROCTIME(),", "(at,").replace("PROCTIME()", "TO_TIMESTAMP_LTZ(entered, 3)");
         let case = Case { sql, ..self.case.clone() };
         let (connection, outputs) = connection_with(&case, &broker, &OPTIONS, None);
         let session = connection.session(Mode::Batch).unwrap();
-        // Filters that are evaluated for all rows go by whole seconds.
+        // Filters that are evaluated for all rows use whole seconds.
         let clock = if case.name == "ticks" { self.clock.now() / 1_000 * 1_000 } else { self.clock.now() };
         let mut answer = BTreeMap::new();
         for output in &outputs {
@@ -156,7 +156,7 @@ impl World {
         answer
     }
 
-    /// Waits until the views are what they should be.
+    /// Waits until the views equal the batch answers.
     async fn agree(&self, what: &str) {
         let begin = Instant::now();
         loop {
@@ -177,7 +177,7 @@ impl World {
     }
 }
 
-/// Windows come when they are complete.
+/// Windows are emitted when they are complete.
 fn closed(rows: &RecordBatch, clock: Millis) -> RecordBatch {
     let Some(end) = rows.column_by_name("window_end") else { return rows.clone() };
     let ends = millstream::operators::to_millis(end).unwrap();
@@ -186,7 +186,7 @@ fn closed(rows: &RecordBatch, clock: Millis) -> RecordBatch {
     filter_record_batch(rows, &mask).unwrap()
 }
 
-/// Rows come, the clock goes on, the job is stopped and killed; after each of it views and batch answers agree.
+/// Rows arrive, the clock advances, the job is stopped and killed; after each step views and batch answers are equal.
 fn follow(name: &str, seed: u64) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
@@ -266,7 +266,7 @@ fn bounded_input_ends_a_job_that_waits_for_the_clock() {
             assert!(matches!(ended, Ending::Finished(_)), "{name}: {ended:?}");
             let (content, expected) = (world.content().await, world.batch().await);
             match flushed {
-                // Windows that wait for the clock come when nothing else can.
+                // Windows that wait for the clock are emitted when nothing else can be.
                 Some(view) => assert!(!content[view].is_empty()),
                 None => assert_eq!(content, expected, "{name}: the content as of the last epoch"),
             }
@@ -274,7 +274,7 @@ fn bounded_input_ends_a_job_that_waits_for_the_clock() {
     });
 }
 
-/// How clocks are planned: what EXPLAIN says, and what it does not.
+/// Checks how clocks are planned: what EXPLAIN contains, and what it does not.
 #[test]
 fn plans_by_the_clock() {
     let windowed = "SELECT window_end, COUNT(*) n FROM TABLE(TUMBLE(TABLE events, DESCRIPTOR(at), INTERVAL '1' SECOND)) GROUP BY window_start, window_end";
@@ -295,13 +295,13 @@ fn plans_by_the_clock() {
             "Recompute",
         ),
         (windowed, "ClockExec|WindowAggregate|bounded by the watermark", "KeyedAggregate"),
-        // The filter stays above the window, which still comes once.
+        // The filter stays above the window, whose rows are still emitted once.
         (
             &format!("SELECT * FROM ({windowed}) WHERE window_end > now() - INTERVAL '1' HOUR AND n > 2"),
             "WindowAggregate|TemporalFilter",
             "KeyedAggregate",
         ),
-        // What no other form serves sees the clock as a column.
+        // Where no other form applies, the clock is a column.
         (
             "SELECT a.id FROM events a LEFT JOIN events b ON a.k = b.k AND b.ts > a.ts - (now() - a.ts)",
             "TickingClock|all rows again every 1 s|Recompute",
@@ -327,7 +327,7 @@ fn plans_by_the_clock() {
         };
         for (sql, says, not) in cases {
             let plan = explain(sql).await.unwrap_or_else(|e| panic!("{sql}: {e}"));
-            // One after the other.
+            // The texts must occur in this order.
             let found = says.split('|').try_fold(plan.as_str(), |rest, s| rest.split_once(s).map(|(_, rest)| rest));
             assert!(found.is_some() && !plan.contains(not), "{sql}:\n{plan}");
         }

@@ -1,10 +1,10 @@
-//! Two answers as bags of rows; floats with a tolerance.
+//! Compares two answers as multisets of rows; floats with a tolerance.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::harness::Answer;
 
-/// The rows that one answer has and the other has not; empty if they are the same.
+/// Returns the rows that only one of the answers has; empty if they are equal.
 pub fn difference(got: &Answer, expected: &Answer) -> String {
     let mut lines = String::new();
     let topics: BTreeSet<&String> = got.keys().chain(expected.keys()).collect();
@@ -30,8 +30,8 @@ pub fn difference(got: &Answer, expected: &Answer) -> String {
     lines
 }
 
-/// Whether rows differ in nothing but the last digits of floats. A deviation of equal numbers can be the root of what was
-/// left of a difference, so near zero the bound is a wide one.
+/// Whether rows differ only in the last digits of floats. The deviation of equal numbers is the root of a rounding error, so the tolerance
+/// near zero is wide.
 fn near(a: &str, b: &str) -> bool {
     let (a, b): (Vec<&str>, Vec<&str>) = (a.split(" | ").collect(), b.split(" | ").collect());
     a.len() == b.len()

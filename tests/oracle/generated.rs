@@ -1,4 +1,4 @@
-//! Runs generated cases, shrinks those that fail, and prints them as files that can stay.
+//! Runs generated cases, shrinks those that fail, and prints them as files for the repository.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
@@ -14,10 +14,10 @@ use super::harness::{self, Cuts};
 /// How many cases a plain `cargo test` runs.
 const SEEDS: u64 = 300;
 
-/// Plans are trees, and walking a deep one takes room in a build that is not optimised.
+/// Walking a deep plan needs a large stack in an unoptimised build.
 const STACK: usize = 64 << 20;
 
-/// The cases that were asked for: `MILLSTREAM_ORACLE_SEEDS=10000`, or `=4711..4712` for one.
+/// The requested seeds: `MILLSTREAM_ORACLE_SEEDS=10000`, or `=4711..4712` for one.
 fn seeds() -> (u64, u64) {
     let Ok(text) = std::env::var("MILLSTREAM_ORACLE_SEEDS") else { return (0, SEEDS) };
     match text.split_once("..") {
@@ -26,7 +26,7 @@ fn seeds() -> (u64, u64) {
     }
 }
 
-/// How a case ended.
+/// The result of a case.
 #[derive(Debug, Clone)]
 enum Outcome {
     Same,
@@ -37,7 +37,7 @@ enum Outcome {
 }
 
 impl Outcome {
-    /// Whether a smaller case shows the same fault: errors by how they begin, without names and numbers.
+    /// Whether a smaller case shows the same fault: errors are compared by their beginnings, without names and numbers.
     fn like(&self, other: &Self) -> bool {
         let kind = |text: &str| text.chars().filter(|c| c.is_alphabetic() || *c == ' ').take(60).collect::<String>();
         match (self, other) {
@@ -48,7 +48,7 @@ impl Outcome {
     }
 }
 
-/// Runs a case once, as its plan says.
+/// Runs a case once, with its plan.
 fn run(spec: &Spec, runtime: &tokio::runtime::Runtime) -> Outcome {
     let attempt = || {
         let case = spec.case();
@@ -67,14 +67,14 @@ fn text(panic: &(dyn std::any::Any + Send)) -> String {
     text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default()
 }
 
-/// What became of plans: why queries do not plan, with their seeds; and in how many cases each operator runs.
+/// Statistics of plans: why queries do not plan, with their seeds; and in how many cases each operator runs.
 #[derive(Default)]
 struct Planned {
     refused: BTreeMap<String, Vec<u64>>,
     operators: BTreeMap<String, u64>,
 }
 
-/// The case without the queries that do not plan.
+/// Returns the case without the queries that do not plan.
 fn plannable(spec: Spec, runtime: &tokio::runtime::Runtime, planned: &Mutex<Planned>) -> Option<Spec> {
     use super::generate::Statement;
     let count = |operators: Vec<String>| {
@@ -104,8 +104,9 @@ fn plannable(spec: Spec, runtime: &tokio::runtime::Runtime, planned: &Mutex<Plan
     Some(rest)
 }
 
-/// Writes what DuckDB is to be asked, a file per seed, and asks it: its answers are those of our batch queries, where it knows the SQL. For a
-/// long run: `MILLSTREAM_ORACLE_SEEDS=3000 cargo test --test oracle duckdb -- --ignored --nocapture`, with the Python package `duckdb`.
+/// Writes the queries for DuckDB, a file per seed, and runs them: its answers must equal those of our batch queries, where it supports the
+/// SQL. For a long run: `MILLSTREAM_ORACLE_SEEDS=3000 cargo test --test oracle duckdb -- --ignored --nocapture`, with the Python package
+/// `duckdb`.
 #[test]
 #[ignore = "asks another engine, which has to be installed"]
 fn duckdb() {
@@ -153,7 +154,7 @@ fn generated() {
     let next = AtomicU64::new(from);
     let (failures, planned) = (Mutex::new(Vec::new()), Mutex::<Planned>::default());
     let (begin, told) = (Instant::now(), Mutex::new(Instant::now()));
-    // Panics on these threads are outcomes; they are told with the case.
+    // Panics on these threads are outcomes; they are printed with the case.
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         if std::thread::current().name() != Some("generated") {
@@ -204,7 +205,7 @@ fn generated() {
     println!("{} cases in {:.0} s", to - from, begin.elapsed().as_secs_f64());
     let failures = failures.into_inner().unwrap();
     assert!(failures.is_empty(), "seeds {failures:?} fail; their cases stand above");
-    // Few queries may be nonsense, or the rest tries little.
+    // Few queries may be invalid, or the rest covers too little.
     let lost: usize = refused.values().map(Vec::len).sum();
     assert!((lost as u64) * 10 <= to - from, "{lost} queries of {} cases do not plan", to - from);
 }

@@ -1,4 +1,4 @@
-//! Runs a case: as a batch query, and as a job in every way that its input can be split, stopped and started again.
+//! Runs a case: as a batch query, and as a job whose input is split, and which is stopped and restarted, in every way.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -36,21 +36,21 @@ use tokio_util::sync::CancellationToken;
 use super::case::{Case, Row};
 use super::epochs::{self, Watch};
 
-/// Bags of rows by topic or materialized view.
+/// Multisets of rows by topic or materialized view.
 pub type Answer = BTreeMap<String, Vec<String>>;
-/// Ids of late rows, with the end of the window if it was for one, by the place of the output that they were late for.
+/// Ids of late rows, with the end of the window if the row was late for one, per output for which they were late.
 pub type LateIds = Vec<BTreeSet<(i64, Option<i64>)>>;
 
-/// Everything is read from the beginning to the end as of the start, and silence has no meaning.
+/// Everything is read from the beginning to the end at the start, and idleness is ignored.
 pub const OPTIONS: [&str; 3] = ["scan.startup.mode=earliest-offset", "scan.bounded.mode=latest-offset", "scan.watermark.idle-timeout=0 s"];
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How the input is cut into epochs: the numbers of rows after which one ends, in order.
+/// How the input is cut into epochs: the row counts at which one ends, in order.
 #[derive(Debug, Clone)]
 pub struct Cuts(pub Vec<u64>);
 
 impl Cuts {
-    /// One epoch, as far as the reader has read ahead.
+    /// One epoch, as far as the reader has prefetched.
     pub fn none() -> Self {
         Self(Vec::new())
     }
@@ -60,13 +60,13 @@ impl Cuts {
         Self((1..=case.rows() as u64).collect())
     }
 
-    /// About every `mean`-th row.
+    /// A cut about every `mean` rows.
     pub fn random(case: &Case, mean: u64, seed: u64) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
         Self((1..=case.rows() as u64).filter(|_| random.random_ratio(1, mean as u32)).collect())
     }
 
-    /// Adjacent epochs merged at random.
+    /// Merges adjacent epochs at random.
     pub fn merged(&self, seed: u64) -> Self {
         let mut random = StdRng::seed_from_u64(seed);
         Self(self.0.iter().copied().filter(|_| random.random_bool(0.5)).collect())
@@ -78,7 +78,7 @@ impl Cuts {
 pub struct Recorder {
     cuts: Cuts,
     status: watch::Receiver<Status>,
-    /// After how many rows the job is asked to stop.
+    /// The number of rows after which the job is asked to stop.
     ask_after: Option<u64>,
     ask: CancellationToken,
 }
@@ -105,25 +105,25 @@ impl Watch for Recorder {
     }
 }
 
-/// What a run of the job left.
+/// The result of a run of the job.
 #[derive(Debug)]
 pub struct Run {
     pub answer: Answer,
     pub late: LateIds,
-    /// How often it was started.
+    /// How often the job was started.
     pub starts: usize,
 }
 
-/// How a life of the job ends before its time.
+/// How the job is stopped before its end.
 #[derive(Debug, Clone, Copy)]
 pub enum Stop {
-    /// Where it stands: at a crash point, the n-th time that it is reached.
+    /// Killed at a crash point, the n-th time that it is reached.
     At(CrashPoint, u64),
-    /// In order, after this many rows.
+    /// Stopped gracefully, after this many rows.
     Asked(u64),
 }
 
-/// A broker that holds the input, without some rows.
+/// Returns a broker that holds the input, without some rows.
 pub fn broker(case: &Case, without: &BTreeSet<i64>) -> Arc<EmbeddedBroker> {
     let broker = Arc::new(EmbeddedBroker::new());
     for (topic, rows) in &case.input {
@@ -134,12 +134,12 @@ pub fn broker(case: &Case, without: &BTreeSet<i64>) -> Arc<EmbeddedBroker> {
     broker
 }
 
-/// A connection with the case's declarations, and its INSERTs and materialized views.
+/// Returns a connection with the case's declarations, and its INSERTs and materialized views.
 fn connection(case: &Case, broker: &Arc<EmbeddedBroker>) -> (Connection, Vec<Parsed>) {
     connection_with(case, broker, &OPTIONS, None)
 }
 
-/// The same with other options, and with a folder of checkpoints, in which views can be read.
+/// The same with other options, and with a checkpoint store, from which views can be read.
 pub fn connection_with(
     case: &Case,
     broker: &Arc<EmbeddedBroker>,
@@ -166,7 +166,7 @@ pub fn connection_with(
     (connection, outputs)
 }
 
-/// Plans every output, as batch and as a job; what runs them, and whether it drops late rows.
+/// Plans every output, as batch and as a job; returns its operators, and whether it drops late rows.
 ///
 /// # Errors
 /// Why one of them does not plan.
@@ -189,7 +189,7 @@ pub async fn plans(case: &Case) -> Result<Vec<String>, String> {
     Ok(job.program.nodes.keys().filter_map(|node| Some(format!("{}{}", job.program.operator(*node)?.name(), timed(*node)))).collect())
 }
 
-/// What stands in every topic but the input's.
+/// Returns the contents of every topic except the input.
 pub fn contents(case: &Case, broker: &EmbeddedBroker) -> Answer {
     let topics = tokio::runtime::Handle::current();
     let topics = tokio::task::block_in_place(|| topics.block_on(broker.topics(PATIENCE))).unwrap();
@@ -207,7 +207,7 @@ pub fn contents(case: &Case, broker: &EmbeddedBroker) -> Answer {
     answer
 }
 
-/// The rows that a topic's records leave: of those with a key the newest, of changes their sum.
+/// Returns the rows that result from a topic's records: the newest of each key, or the sum of changes.
 fn left(records: Vec<(Option<String>, Option<String>)>) -> Vec<String> {
     let (mut by_key, mut rows) = (BTreeMap::new(), BTreeMap::<String, i64>::new());
     for (key, value) in records {
@@ -232,7 +232,7 @@ fn left(records: Vec<(Option<String>, Option<String>)>) -> Vec<String> {
     rows.into_iter().flat_map(|(row, n)| std::iter::repeat_n(row, usize::try_from(n).unwrap())).collect()
 }
 
-/// The content of the case's materialized views at the last commit.
+/// Returns the content of the case's materialized views at the last commit.
 pub async fn views(case: &Case, broker: &Arc<EmbeddedBroker>, store: &Arc<dyn StateStore>) -> Answer {
     let (connection, outputs) = connection_with(case, broker, &OPTIONS, Some(store));
     let mut answer = Answer::new();
@@ -247,7 +247,7 @@ pub async fn views(case: &Case, broker: &Arc<EmbeddedBroker>, store: &Arc<dyn St
     answer
 }
 
-/// Rows as text, sorted; floats with a tolerance.
+/// Returns rows as text, sorted; floats with a tolerance.
 pub fn show(batches: &[RecordBatch]) -> Vec<String> {
     let options = FormatOptions::default().with_null("NULL");
     let mut rows = Vec::new();
@@ -265,7 +265,7 @@ pub fn show(batches: &[RecordBatch]) -> Vec<String> {
     rows
 }
 
-/// The batch answer, each output over the input without the rows that were late for it.
+/// Returns the batch answer, each output over the input without the rows that were late for it.
 pub async fn batch(case: &Case, late: &LateIds) -> Answer {
     let nothing = BTreeSet::new();
     let mut answer = Answer::new();
@@ -310,11 +310,11 @@ async fn answer_without(session: &Session, query: &Query, pairs: &BTreeSet<(i64,
     let plan = session.logical(query).await?;
     let plan = plan.transform_up_with_subqueries(|node| {
         let windows = matches!(&node, LogicalPlan::Extension(e) if e.node.name() == "WindowTvf");
-        // Windows over windows get rows that were in time below.
+        // Windows over windows get only rows that were in time below.
         if !windows || pairs.is_empty() || node.schema().fields().iter().all(|f| f.name() != "id") {
             return Ok(Transformed::no(node));
         }
-        // A row is late for a session as a whole: without it the session is another one.
+        // A row is late for a session as a whole: without it the session differs.
         if node.display().to_string().contains("SESSION") {
             let input = node.inputs()[0].clone();
             let ids = pairs.iter().map(|(row, _)| lit(*row)).collect();
@@ -333,8 +333,8 @@ async fn answer_without(session: &Session, query: &Query, pairs: &BTreeSet<(i64,
     Ok(collect(plan, session.task_context()).await?)
 }
 
-/// A stream shows no row of an aggregate without GROUP BY before the first row that it counts, where the aggregate is the answer, or what
-/// the answer is computed from row by row.
+/// A stream emits no row of an aggregate without GROUP BY before the first row that it counts, where the aggregate is the answer, or the
+/// answer is computed from it row by row.
 async fn begun(session: &Session, plan: LogicalPlan) -> Result<LogicalPlan, Error> {
     let mut inputs = Vec::new();
     globals(plan.clone(), &mut |aggregate| {
@@ -387,21 +387,21 @@ fn column(schema: &DFSchema, name: &str) -> Expr {
     Expr::Column(Column::from(schema.qualified_field(index)))
 }
 
-/// A time column in milliseconds.
+/// Casts a time column to milliseconds.
 fn cast_expr(schema: &DFSchema, name: &str) -> Expr {
     let millis = DataType::Timestamp(TimeUnit::Millisecond, None);
     datafusion::logical_expr::cast(datafusion::logical_expr::cast(column(schema, name), millis), DataType::Int64)
 }
 
-/// Memory for the state of a job in its second life, in bytes: most of the state goes to disk then.
+/// Memory for the state of a job after its first restart, in bytes: most of the state is on disk then.
 const LITTLE: usize = 32 << 10;
 
-/// In how many partitions jobs run: other ones for another way to cut the input, and other ones in each life of a job.
+/// The numbers of partitions of jobs: they vary with the cuts of the input, and with each start of the job.
 const PARTITIONS: [usize; 3] = [4, 1, 2];
 
-/// Runs the job to its end, starting it again after every injected stop, each of which comes in one life of it.
+/// Runs the job to its end, and restarts it after every injected stop, one per start.
 ///
-/// Commits come every `interval`; with none an epoch waits for the commit of the one before.
+/// Commits come every `interval`; if it is zero, an epoch waits for the previous commit.
 pub async fn stream(case: &Case, cuts: &Cuts, interval: Duration, stops: &[Stop]) -> Run {
     let broker = broker(case, &BTreeSet::new());
     let store = store();
@@ -418,7 +418,7 @@ pub async fn stream(case: &Case, cuts: &Cuts, interval: Duration, stops: &[Stop]
         }
         let stop = CancellationToken::new();
         let planned = stops.get(starts).copied();
-        // The status counts rows since this start; so do the cuts, which matters little but where every row has one.
+        // The status counts rows since this start; so do the cuts, which matters only where every row is an epoch.
         let ask_after = if let Some(Stop::Asked(rows)) = planned { Some(rows) } else { None };
         Recorder::new(cuts.clone(), spec.status.subscribe(), ask_after, stop.clone()).watch(&mut spec);
         let runner = epochs::travelling(&mut spec);
@@ -451,7 +451,7 @@ pub fn store() -> Arc<dyn StateStore> {
     Arc::new(RemoteStore::new(Arc::new(object_store::memory::InMemory::new()), object_store::path::Path::default(), "memory"))
 }
 
-/// The job, planned anew as after a start of the process.
+/// Plans the job anew, as after a restart of the process.
 async fn job(case: &Case, broker: &Arc<EmbeddedBroker>, store: &Arc<dyn StateStore>, interval: Duration, partitions: usize) -> JobSpec {
     let parallelism = format!("parallelism.default={partitions}");
     let options: Vec<&str> = OPTIONS.into_iter().chain([parallelism.as_str()]).collect();
@@ -460,8 +460,8 @@ async fn job(case: &Case, broker: &Arc<EmbeddedBroker>, store: &Arc<dyn StateSto
     connection.plan_job(&case.name, &inserts, Arc::clone(store), settings).await.unwrap_or_else(|e| panic!("{}: {e}", case.name))
 }
 
-/// Starts a second copy of the job, on the same store and the same topics, once the first has read this many rows. Returns the
-/// answer and how the first one ended.
+/// Starts a second copy of the job, with the same store and topics, once the first has read this many rows. Returns the answer and how the
+/// first one ended.
 pub async fn take_over(case: &Case, after: u64) -> (Answer, Result<Ending, Error>) {
     let (broker, store) = (broker(case, &BTreeSet::new()), store());
     let older = job(case, &broker, &store, Duration::ZERO, 2).await;
@@ -477,7 +477,7 @@ pub async fn take_over(case: &Case, after: u64) -> (Answer, Result<Ending, Error
     (contents(case, &broker), older)
 }
 
-/// Which outputs, in the order of the file, stand above an operator.
+/// Returns the outputs, by their order in the file, that are above an operator.
 fn outputs_of(case: &Case, broker: &Arc<EmbeddedBroker>, spec: &JobSpec, node: u32) -> Vec<usize> {
     let (mut inserts, mut views) = (spec.inserts.iter(), spec.views.iter());
     let outputs = connection(case, broker).1;
@@ -488,7 +488,7 @@ fn outputs_of(case: &Case, broker: &Arc<EmbeddedBroker>, spec: &JobSpec, node: u
     outputs.iter().map(above).enumerate().filter(|(_, above)| *above).map(|(i, _)| i).collect()
 }
 
-/// Late rows by the column that numbers the input, and the window that they were late for.
+/// Returns late rows by the column that numbers the input, with the window for which they were late.
 fn ids(case: &Case, rows: &RecordBatch) -> Vec<(i64, Option<i64>)> {
     let id = rows.column_by_name("id").or_else(|| rows.column_by_name("transaction_id"));
     let id = id.unwrap_or_else(|| panic!("{}: rows are late, but its query does not read `id`", case.name));

@@ -1,5 +1,5 @@
-//! The oracle: a continuous query answers what the batch query answers over the same input, less the rows that the run
-//! reported late, however the input is cut into epochs, and wherever the job is stopped and started again.
+//! The oracle: a continuous query answers what the batch query answers over the same input, minus the rows that the run reported late,
+//! however the input is cut into epochs, and wherever the job is stopped and restarted.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, clippy::cast_possible_truncation)]
 #![allow(clippy::cast_possible_wrap, clippy::cast_sign_loss, clippy::cast_precision_loss)]
 
@@ -26,7 +26,7 @@ use millstream::jobs::Ending;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-/// Runs the job and compares it with the batch answer over the input less what was late.
+/// Runs the job and compares it with the batch answer over the input without late rows.
 async fn check(case: &Case, what: &str, cuts: &Cuts, interval: u64, stops: &[Stop]) -> Result<Run, String> {
     let run = stream(case, cuts, Duration::from_millis(interval), stops).await;
     let expected = batch(case, &run.late).await;
@@ -40,12 +40,12 @@ async fn check(case: &Case, what: &str, cuts: &Cuts, interval: u64, stops: &[Sto
     Ok(run)
 }
 
-/// The same, where nothing else will do.
+/// The same, and panics on a difference.
 async fn holds(case: &Case, what: &str, cuts: &Cuts, interval: u64, stops: &[Stop]) -> Run {
     check(case, what, cuts, interval, stops).await.unwrap_or_else(|difference| panic!("{difference}"))
 }
 
-/// Each late row of `merged` was late for `split`, too.
+/// Checks that each late row of `merged` was late for `split`, too.
 #[track_caller]
 fn no_more_late(case: &Case, split: &Run, merged: &Run) {
     for (split, merged) in split.late.iter().zip(&merged.late) {
@@ -53,12 +53,13 @@ fn no_more_late(case: &Case, split: &Run, merged: &Run) {
     }
 }
 
-/// How many stopped runs each case has; `MILLSTREAM_ORACLE_STOPS` asks for more.
+/// How many stopped runs each case has; `MILLSTREAM_ORACLE_STOPS` sets more.
 fn stopped() -> u64 {
     std::env::var("MILLSTREAM_ORACLE_STOPS").map_or(2, |n| n.parse().unwrap())
 }
 
-/// A few stops, and cuts and a commit interval for them: cuts at every row where rows can be late, because then a stop changes nothing of that.
+/// Chooses a few stops, and cuts and a commit interval for them: a cut at every row where rows can be late, because then a stop does not
+/// change which are.
 fn stops(case: &Case, seed: u64) -> (Vec<Stop>, Cuts, u64) {
     let mut random = StdRng::seed_from_u64(seed ^ case.name.bytes().fold(0, |all, byte| all << 5 ^ u64::from(byte)));
     let points: Vec<CrashPoint> = CrashPoint::all().collect();
@@ -79,7 +80,7 @@ fn stops(case: &Case, seed: u64) -> (Vec<Stop>, Cuts, u64) {
     (stops, cuts, [0, 2, 20][random.random_range(0..3)])
 }
 
-/// All modes for one case, and a few stops.
+/// Runs all modes of one case, and a few stops.
 fn hold(name: &str) {
     let case = Case::load(name);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
@@ -108,7 +109,7 @@ fn hold(name: &str) {
             let run = holds(&case, &plan.to_string(), &Cuts(plan.cuts.clone()), plan.interval, &plan.stops).await;
             assert_eq!(run.starts, plan.stops.len() + 1, "{name}: a stop of `{plan}` never came");
         }
-        // What was late before a stop can be taken back where rows can come in another order.
+        // Rows that were late before a stop may be in time after it where rows can come in another order.
         if case.late == Late::Never || case.one_partition() {
             for seed in 0..stopped() {
                 let (stops, cuts, interval) = stops(&case, seed);
@@ -262,7 +263,7 @@ fn the_main_job_stands_a_stop_at_every_point() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         for point in CrashPoint::all() {
-            // Sinks see few commits, and old ones are cut off once.
+            // Sinks see few commits, and old ones are pruned only once.
             let nth = match point.step() {
                 EpochStep::WriteRows | EpochStep::CommitRows | EpochStep::ConfirmSink => 2,
                 EpochStep::Prune => 1,
@@ -289,7 +290,7 @@ fn a_second_copy_takes_over_and_nothing_is_doubled() {
                     assert!(e.kind() == ErrorKind::Fenced && e.message().starts_with("taken over by incarnation "), "{e}");
                     taken += 1;
                 }
-                // Near its end it may be faster.
+                // Near its end the first copy may finish before the takeover.
                 Ok(ending) => assert!(matches!(ending, Ending::Finished(_)), "{ending:?}"),
             }
         }

@@ -1,5 +1,5 @@
-//! Materialized views as sources: one job keeps the views, another one reads them, each stopped and started again on its own.
-//! What comes out is the batch answer with plain views in their place.
+//! Materialized views as sources: one job keeps the views, another one reads them, each stopped and restarted separately. The result equals
+//! the batch answer with plain views instead.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use super::compare::difference;
 use super::epochs;
 use super::harness::{Cuts, OPTIONS, PATIENCE, Recorder, Stop, batch, broker, connection_with, contents, store};
 
-/// How one of the two jobs runs.
+/// The stops and epochs of one of the two jobs.
 #[derive(Debug, Clone)]
 struct Life {
     name: &'static str,
@@ -34,7 +34,7 @@ impl Life {
     }
 }
 
-/// Where both jobs live.
+/// The environment that both jobs share.
 struct Place<'a> {
     case: &'a Case,
     broker: Arc<EmbeddedBroker>,
@@ -46,7 +46,7 @@ impl<'a> Place<'a> {
         Self { case, broker: broker(case, &Default::default()), store: store() }
     }
 
-    /// A life of the job that keeps the views, or of the one that reads them, planned anew as after a start of its process.
+    /// Plans the job that keeps the views, or the job that reads them, anew, as after a restart of its process.
     async fn job(&self, life: &Life, views: bool, planned: Option<Stop>, stop: &CancellationToken) -> JobSpec {
         let (connection, parts) = connection_with(self.case, &self.broker, &OPTIONS, Some(&self.store));
         let parts: Vec<_> = parts.into_iter().filter(|p| matches!(p.statement, Statement::CreateView(_)) == views).collect();
@@ -74,8 +74,8 @@ impl<'a> Place<'a> {
         commits.iter().map(|path| path.rsplit('/').next().unwrap().parse().unwrap()).max().unwrap()
     }
 
-    /// Runs both jobs side by side to their ends. Each kill is a crash point in one of them (`true`: in the one that keeps the views), at
-    /// which the other one goes in the same moment, wherever it is.
+    /// Runs both jobs concurrently to their ends. Each kill is a crash point in one of them (`true`: in the one that keeps the views),
+    /// which also ends the other one at the same moment, wherever it is.
     async fn run_both(&self, kills: &[(bool, Stop)]) {
         let mut kills = kills.iter();
         loop {
@@ -102,8 +102,8 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Runs the job that keeps the views, or the one that reads them, through all of its lives; returns early where it is told to stop for
-    /// good.
+    /// Runs the job that keeps the views, or the job that reads them, through all of its restarts; returns early when it is told to stop
+    /// for good.
     async fn run(&self, life: &Life, views: bool, to_the_end: bool) {
         let mut stops = life.stops.iter();
         loop {
@@ -140,14 +140,15 @@ fn a_view_that_is_complete_is_read_as_its_content() {
     in_runtime(async |case| {
         let place = Place::new(&case);
         place.run(&Life::whole("keeper"), true, true).await;
-        // Killed behind its commit of all that there is, and before it has told that there is no more.
+        // Killed after its commit of all rows, and before it has announced the end.
         let killed = Life { stops: vec![Stop::At(CrashPoint::After(EpochStep::PutCommit), 1)], ..Life::whole("reader") };
         place.run(&killed, false, true).await;
         holds(&case, &place, "one after the other").await;
     });
 }
 
-/// What it has not read is still there, and it goes on where it was: also over a stop of the job that keeps the views, and a kill of its own.
+/// Unread changes are still there, and the reader continues where it was: also after a stop of the job that keeps the views, and after its
+/// own kill.
 #[test]
 fn a_reader_that_was_away_reads_on() {
     in_runtime(async |case| {
@@ -161,7 +162,7 @@ fn a_reader_that_was_away_reads_on() {
     });
 }
 
-/// Neither has a chance to wait for the other one: the reader's rows are in commits that the view's job has just put, or not.
+/// Neither can wait for the other one: the reader's rows may or may not be in commits that the view's job has just put.
 #[test]
 fn a_view_and_its_reader_are_killed_at_once() {
     in_runtime(async |case| {
@@ -169,7 +170,7 @@ fn a_view_and_its_reader_are_killed_at_once() {
             let mut random = StdRng::seed_from_u64(seed);
             let mut kill = || {
                 let points: Vec<CrashPoint> = CrashPoint::all().take_while(|point| point.step() < EpochStep::Prune).collect();
-                // The reader has fewer commits, because it takes what is there at once.
+                // The reader has fewer commits, because it takes everything available at once.
                 let views = random.random_bool(0.5);
                 (views, Stop::At(points[random.random_range(0..points.len())], random.random_range(1..if views { 25 } else { 12 })))
             };
@@ -181,7 +182,7 @@ fn a_view_and_its_reader_are_killed_at_once() {
     });
 }
 
-/// What a reader has not read stays for as long as the reader has a folder, and is pruned then.
+/// Unread changes are kept as long as the reader has a folder, and pruned afterwards.
 #[test]
 fn commits_that_a_reader_needs_are_not_pruned() {
     in_runtime_with("long", async |case| {
@@ -193,7 +194,7 @@ fn commits_that_a_reader_needs_are_not_pruned() {
         let place = Place::new(&case);
         place.run(&each("keeper", vec![Stop::Asked(20)]), true, false).await;
         place.run(&each("reader", vec![Stop::Asked(1)]), false, false).await;
-        // The reader has the content as of then.
+        // The reader has the content as of that commit.
         let read = place.newest().await;
         place.run(&each("keeper", vec![Stop::Asked(180)]), true, false).await;
         let oldest = place.oldest().await;

@@ -1,4 +1,4 @@
-//! Meta commands as people of psql, DuckDB and MySQL write them, behind SQL as well.
+//! Meta commands as users of psql, DuckDB and MySQL write them, also after SQL.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use super::terminal::Terminal;
 use super::{TABLES, home, shell};
 
-/// A program that a test puts in the place of an editor or a pager.
+/// Creates a program that replaces an editor or a pager.
 fn program(home: &Path, name: &str, lines: &str) -> String {
     let path = home.join(name);
     std::fs::write(&path, format!("#!/bin/sh\n{lines}\n")).unwrap();
@@ -24,7 +24,7 @@ fn a_command_may_stand_behind_sql() {
     assert_eq!(terminal.text().matches("| once |").count(), 1, "{}", terminal.text());
     terminal.enter("SELECT 'first' AS word; SELECT 'second' AS word \\G", "word | second");
     assert!(terminal.text().contains("| first |"), "{}", terminal.text());
-    // The last one again, on a screen and in files.
+    // Runs the last statement again, on the screen and into files.
     terminal.enter("\\g", "| second |");
     terminal.line("\\g again.csv");
     terminal.line("SELECT 1 AS a, 'x' AS b \\g out.json");
@@ -39,7 +39,7 @@ fn a_command_may_stand_behind_sql() {
     terminal.enter("SELECT 'screen' AS here;", "| screen |");
 }
 
-/// What is typed and not finished is not lost to a command that has nothing to do with it.
+/// An unrelated command does not discard an unfinished statement.
 #[test]
 fn an_unfinished_statement_stays() {
     let home = home();
@@ -114,7 +114,7 @@ fn files_folders_and_what_it_is_connected_to() {
     terminal.line("\\cd below");
     let text = terminal.enter("\\i more.sql", "did you mean `SELECT`?");
     assert!(text.contains("| from below |") && text.contains("more.sql:3:1"), "{text}");
-    // Tables are where they were.
+    // The catalog does not move.
     terminal.line("CREATE TABLE here (id INT) WITH ('connector' = 'print');");
     terminal.enter("\\d here", "INT");
     assert!(home.path().join(".millstream/catalog/here.sql").exists());

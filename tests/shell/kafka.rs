@@ -1,4 +1,4 @@
-//! The shell on a real Kafka: what is lost, slow, and goes on.
+//! The shell on a real Kafka: outages, slow queries, and results that continue.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use super::terminal::Terminal;
 use crate::own_kafka::OwnKafka;
 use crate::topic::{Topic, record};
 
-/// A table of payments on a topic.
+/// Declares a table of payments on a topic.
 fn payments(topic: &str, address: &str) -> String {
     format!(
         "CREATE TABLE payments (id BIGINT, item STRING, at TIMESTAMP(3), WATERMARK FOR at AS at)
@@ -67,7 +67,7 @@ fn a_live_answer_counts_late_and_bad_rows() {
     topic.put(&[payment(4, "late", 3), record("{broken"), payment(5, "a", 31)]);
     let text = terminal.until("what was set aside", |text| text.contains("late 1") && text.contains("1 bad record"));
     assert!(text.contains("bad record(s) skipped"), "{text}");
-    // The window of 20 to 30 is the second one; with the third the answer ends by itself.
+    // The window of 20 to 30 is the second one; with the third the result ends by itself.
     topic.put(&[payment(6, "a", 45)]);
     let text = terminal.prompts();
     assert!(text.contains("3 rows\n") && !text.contains("[q] quit"), "{text}");
@@ -82,10 +82,10 @@ fn a_broker_that_is_lost_is_one_clear_line() {
     Topic::at(&kafka.address(), "payments", 1);
     kafka.services("stop");
     let mut terminal = shell(home.path(), 120, &payments("payments", &kafka.address()));
-    // A query that ends gives up, and names the server.
+    // A bounded query gives up, and names the server.
     let text = terminal.enter("SELECT * FROM payments;", "hint: is the broker running");
     assert!(text.contains(&format!("error: topic `payments` cannot be looked up (Kafka at {})", kafka.address())), "{text}");
-    // A job and an answer that goes on wait, and say for what.
+    // A job and a live result wait, and say for what.
     terminal.enter("INSERT INTO payments SELECT id, 'x', LOCALTIMESTAMP FROM more;", "job payments started");
     let begin = std::time::Instant::now();
     while !terminal.text().contains("job payments: waiting: ") {
@@ -109,7 +109,7 @@ fn a_broker_that_is_lost_is_one_clear_line() {
     terminal.keys("\x03");
     terminal.prompts();
     terminal.line("clear");
-    // Long enough for several warnings of the same.
+    // Long enough for several repetitions of a warning.
     std::thread::sleep(std::time::Duration::from_secs(25));
     terminal.line("\\echo now");
     let text = terminal.shows("now");
@@ -141,7 +141,7 @@ fn a_job_that_fails_says_so_before_the_next_prompt() {
     }
     let text = terminal.enter("SHOW JOBS;", "FAILED");
     assert!(text.contains("{broken"), "{text}");
-    // Told once.
+    // Reported once.
     terminal.line("clear");
     let text = terminal.enter("SELECT 1 AS one;", "| one |");
     assert!(!text.contains("error"), "{text}");
@@ -153,7 +153,7 @@ fn ctrl_c_ends_a_query_that_waits_for_a_slow_topic() {
     let topic = Topic::new("shell-long", 1);
     let mut terminal = shell(home.path(), 100, &payments(&topic.name, &topic.address));
     topic.put(&(0..80_000).map(|id| payment(id, "a", id % 60)).collect::<Vec<_>>());
-    // Quadratic: it would take minutes.
+    // Quadratic: the query would take minutes.
     terminal.line("SELECT COUNT(*) FROM payments AS a JOIN payments AS b ON a.id + b.id > 40000 * (a.id % 2);");
     terminal.shows("rows read");
     terminal.keys("\x03");
@@ -162,7 +162,7 @@ fn ctrl_c_ends_a_query_that_waits_for_a_slow_topic() {
     assert!(!text.contains("rows read"), "{text}");
 }
 
-/// Jobs of one process share a table's declaration, and nothing of what they have read of it.
+/// Jobs of one process share a table's declaration, but not its read positions.
 #[test]
 fn two_jobs_of_one_folder_read_all_of_it_although_one_waits_for_its_broker() {
     let kafka = OwnKafka::new();

@@ -1,11 +1,11 @@
-//! Keys: the history, lines over lines, what is pasted.
+//! Keys: the history, multi-line input, pasted text.
 
 use std::time::Instant;
 
 use super::terminal::Terminal;
 use super::{home, shell};
 
-/// What a terminal sends for a text that is pasted.
+/// Returns what a terminal sends for pasted text.
 fn pasted(text: &str) -> String {
     format!("\x1b[200~{}\x1b[201~", text.replace('\n', "\r"))
 }
@@ -47,7 +47,7 @@ fn ctrl_d_deletes_on_a_line_and_quits_on_an_empty_one() {
     terminal.prompts();
     terminal.keys("SELECT 123 AS n;\x04");
     terminal.shows("SELECT 123 AS n;");
-    // To the beginning, and over `SELECT `: the digit under the cursor goes.
+    // Moves to the beginning, and past `SELECT `: deletes the digit under the cursor.
     terminal.keys("\x01\x1b[C\x1b[C\x1b[C\x1b[C\x1b[C\x1b[C\x1b[C\x04\r");
     let text = terminal.shows("1 row");
     assert!(text.contains("| 23 |"), "{text}");
@@ -69,7 +69,7 @@ fn statements_and_commands_can_be_pasted_together() {
     terminal.enter("SELECT 'still here' AS it;", "| still here |");
 }
 
-/// Colours of a megabyte would have to be found again with each key.
+/// Highlighting a megabyte on each key would be too slow.
 #[test]
 fn a_very_long_line_can_be_pasted() {
     let home = home();
@@ -78,7 +78,7 @@ fn a_very_long_line_can_be_pasted() {
     let begin = Instant::now();
     terminal.keys(&pasted(&format!("SELECT CHAR_LENGTH('{}') AS n;", "it''s ".repeat(170_000))));
     terminal.shows("') AS n;");
-    // Keys on it are still answered.
+    // Editing keys still work on it.
     terminal.keys("\x1b[D\x1b[D\x1b[C\x1b[C\r");
     terminal.shows("| 850000 |");
     assert!(begin.elapsed().as_secs() < 60, "{:?}", begin.elapsed());
@@ -93,12 +93,12 @@ fn many_candidates_are_not_listed_without_a_question() {
     terminal.shows("possibilities? (y or n)");
     terminal.keys("n\x03");
     terminal.until("the prompt again", |text| text.matches("millstream>").count() > 1);
-    // A few are listed.
+    // A few candidates are listed.
     terminal.keys("\\ti\t \x15\\f\t\t");
     terminal.keys("\x03");
 }
 
-/// Words of our SQL have colours, names that other dialects reserve have none; brackets show where they belong.
+/// Our SQL's keywords are coloured, names that only other dialects reserve are not; matching brackets are marked.
 #[test]
 fn colours_tell_words_from_names() {
     let home = home();

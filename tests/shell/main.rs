@@ -1,4 +1,4 @@
-//! The shell in a real pseudo-terminal: keys are typed, the screen is read back.
+//! The shell in a real pseudo-terminal: tests type keys, and read the screen.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 #[path = "../common/cli.rs"]
@@ -135,7 +135,7 @@ fn a_live_answer_changes_in_place_until_q() {
     let text = terminal.shows("[q] quit");
     assert!(text.contains("rows/s") && text.contains("lag"), "{text}");
     terminal.until("more than 200 rows", |text| counted(text) > 200);
-    // One table, drawn over: not one below the other.
+    // The table is drawn in place, not repeatedly.
     assert_eq!(terminal.text().matches("| k |").count(), 1, "{}", terminal.text());
     terminal.keys(" ");
     terminal.shows("PAUSED");
@@ -147,7 +147,7 @@ fn a_live_answer_changes_in_place_until_q() {
     terminal.enter("SELECT 'still here' AS here;", "still here");
 }
 
-/// The sum of the column n.
+/// Returns the sum of the column n.
 fn counted(text: &str) -> u64 {
     let numbers = text.lines().filter_map(|line| line.split('|').nth(2)?.trim().parse::<u64>().ok());
     numbers.sum()

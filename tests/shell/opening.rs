@@ -28,7 +28,7 @@ fn an_init_file_comes_first() {
     terminal.enter("\\d mine", "error: ");
     assert!(!terminal.text().contains("Time: "), "{}", terminal.text());
 
-    // A script has none.
+    // A script does not run the init file.
     let script = Command::new(env!("CARGO_BIN_EXE_millstream"))
         .args(["-c", "SELECT :day AS day"])
         .current_dir(home.path())

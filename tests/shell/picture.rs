@@ -9,10 +9,10 @@ use super::terminal::Terminal;
 
 const LINES: u16 = 32;
 const COLUMNS: u16 = 100;
-/// Of one cell, in pixels.
+/// The size of one cell, in pixels.
 const WIDTH: f32 = 7.8;
 const HEIGHT: f32 = 18.0;
-/// Around the text.
+/// The margin around the text.
 const MARGIN: f32 = 16.0;
 
 #[test]
@@ -35,7 +35,7 @@ fn picture() {
     terminal.keys(&format!("{}\r", lines.join("\r")));
     terminal.shows("[q] quit");
     let write = std::env::var_os("MILLSTREAM_BLESS").is_some();
-    // Some windows more look better.
+    // A few more windows look better.
     std::thread::sleep(std::time::Duration::from_secs(if write { 8 } else { 0 }));
     let picture = svg(&terminal.screen());
     for shown in [">SELECT</text>", ">'Paid'</text>", "[q] quit</text>", "</svg>"] {
@@ -46,7 +46,7 @@ fn picture() {
     }
 }
 
-/// What cells of one look have in common.
+/// The attributes of a cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Look {
     colour: &'static str,
@@ -70,7 +70,7 @@ fn look(cell: &Cell) -> Look {
     Look { colour, ground, bold: cell.bold() }
 }
 
-/// The screen without the empty lines at its end.
+/// Draws the screen without the empty lines at its end.
 fn svg(screen: &Screen) -> String {
     let lines = screen.contents().trim_end().lines().count() as f32;
     let (width, height) = (f32::from(COLUMNS) * WIDTH + 2.0 * MARGIN, lines * HEIGHT + 2.0 * MARGIN);
@@ -101,7 +101,7 @@ fn svg(screen: &Screen) -> String {
     out + "</g></svg>\n"
 }
 
-/// Cells of one look beside each other, cut where two or more are empty: where they begin, and their text.
+/// Returns runs of adjacent cells with the same look, split where two or more are empty: their start and text.
 fn runs(screen: &Screen, row: u16) -> Vec<(u16, String, Look)> {
     let mut runs: Vec<(u16, String, Look)> = Vec::new();
     for column in 0..COLUMNS {

@@ -1,4 +1,4 @@
-//! `-c`, `-f` and stdin.
+//! Scripts from `-c`, `-f` and stdin.
 
 use std::io::Write;
 use std::process::Stdio;
@@ -96,7 +96,7 @@ fn a_sink_that_cannot_be_reached_is_told_at_its_insert() {
         + &table("folder", "'connector' = 'filesystem', 'path' = '/proc/nothing', 'format' = 'csv'")
         + &table("bucket", "'connector' = 'filesystem', 'path' = 's3://b/x', 'format' = 'csv', 's3.endpoint' = 'http://localhost:1'")
         + &table("topic", "'connector' = 'kafka', 'topic' = 'x', 'format' = 'json', 'properties.bootstrap.servers' = 'localhost:1'");
-    // A script that has failed waits for what its jobs have begun, and their last commits wait for the sinks.
+    // A failed script waits for its running jobs, and their last commits wait for the sinks.
     std::thread::scope(|scope| {
         for (sink, says) in [("folder", "/proc/nothing"), ("bucket", "s3://b/x"), ("topic", "localhost:1")] {
             let script = format!("{tables} INSERT INTO {sink} SELECT * FROM g; SELECT nope;");
@@ -109,7 +109,7 @@ fn a_sink_that_cannot_be_reached_is_told_at_its_insert() {
     });
 }
 
-/// What is looked at for EXPLAIN ANALYZE is still to be read by the job.
+/// Files read by EXPLAIN ANALYZE are still read by the job.
 #[test]
 fn explain_analyze_of_a_folder_takes_nothing_from_the_job() {
     let home = Home::new();

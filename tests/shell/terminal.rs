@@ -1,4 +1,4 @@
-//! A terminal with the shell in it: keys go in, and the screen can be read.
+//! A terminal that runs the shell: tests send keys and read the screen.
 
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
-/// What the shell asks with.
+/// The shell's prompt.
 const PROMPT: &str = "millstream>";
 /// Lines of the terminal.
 const LINES: NonZeroU16 = NonZeroU16::new(24).unwrap();
-/// How long anything may take to show, on a machine that has much else to do.
+/// The time limit of every wait, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub struct Terminal {
@@ -23,19 +23,19 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// The shell in a folder of its own, in a terminal of this many columns and 24 lines.
+    /// Opens the shell in its own folder, in a terminal with this many columns and 24 lines.
     pub fn open(home: &Path, columns: NonZeroU16, args: &[&str], env: &[(&str, &str)]) -> Self {
         Self::sized(home, (LINES, columns), args, env)
     }
 
-    /// The same in a terminal of this many lines and columns.
+    /// The same in a terminal with this many lines and columns.
     pub fn sized(home: &Path, size: (NonZeroU16, NonZeroU16), args: &[&str], env: &[(&str, &str)]) -> Self {
         let terminal = Self::start(home, size, args, env);
         terminal.shows("millstream> ");
         terminal
     }
 
-    /// One that does not open, with what it says.
+    /// Starts a shell that does not open; returns its output.
     pub fn ending(home: &Path, size: (NonZeroU16, NonZeroU16), args: &[&str]) -> (Self, String) {
         let terminal = Self::start(home, size, args, &[]);
         let text = terminal.shows("error: ");
@@ -69,43 +69,43 @@ impl Terminal {
         Self { screen, keys, child, _master: pair.master }
     }
 
-    /// What the terminal shows.
+    /// Returns the text on the terminal.
     pub fn text(&self) -> String {
         self.screen.lock().unwrap().screen().contents()
     }
 
-    /// What it shows with its colours.
+    /// Returns the text with its colours.
     pub fn coloured(&self) -> String {
         self.screen.lock().unwrap().screen().contents_formatted()
     }
 
-    /// The screen as it is now.
+    /// Returns the current screen.
     pub fn screen(&self) -> vt100::Screen {
         self.screen.lock().unwrap().screen().clone()
     }
 
-    /// Presses keys.
+    /// Sends keys.
     pub fn keys(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
     }
 
-    /// Types a line where the shell asks for one.
+    /// Types a line at the prompt.
     pub fn line(&mut self, line: &str) {
         self.prompts();
         self.keys(line);
-        // Before the keys have arrived the old prompt still stands there, as if it asked for the next line.
+        // Until the keys have arrived the old prompt is still there, as if it were the next one.
         self.until("what is typed", |text| !text.trim_end().ends_with(PROMPT));
         self.keys("\r");
     }
 
-    /// Types a line, and waits for what it brings.
+    /// Types a line, and waits for the expected text.
     pub fn enter(&mut self, line: &str, expected: &str) -> String {
         self.line(line);
         self.shows(expected)
     }
 
-    /// Waits until the shell asks for something.
+    /// Waits for a prompt.
     pub fn prompts(&self) -> String {
         self.until("a prompt", |text| text.trim_end().ends_with(PROMPT))
     }
@@ -115,7 +115,7 @@ impl Terminal {
         self.until(&format!("`{expected}`"), |text| text.contains(expected))
     }
 
-    /// Waits until what the terminal shows is so.
+    /// Waits until a condition on the text is true.
     pub fn until(&self, what: &str, holds: impl Fn(&str) -> bool) -> String {
         let begin = Instant::now();
         loop {
@@ -128,7 +128,7 @@ impl Terminal {
         }
     }
 
-    /// Waits for the shell to end; its exit code.
+    /// Waits for the shell to end; returns its exit code.
     pub fn ends(&mut self) -> u32 {
         let begin = Instant::now();
         loop {

@@ -1,4 +1,4 @@
-//! Materialized views over several commands: read from elsewhere, dropped.
+//! Materialized views across several commands: read from another process, dropped.
 
 use super::cli::Home;
 
@@ -42,12 +42,12 @@ fn a_drop_is_carried_out_in_its_place_or_by_a_run_that_is_not_refused() {
     ask().exits(1);
     assert!(!home.path().join(".millstream/jobs/keeps/commits").exists());
 
-    // The job that kept it may begin anew with another view of the name.
+    // The job that kept the view may start afresh with another view of that name.
     home.run(&["run", "view.sql", "--name", "keeps"]).ok();
     home.run(&["run", "view2.sql", "--name", "keeps"]).ok().says(&["removed"]);
     assert_eq!(ask().ok().out, "s\n4\n");
 
-    // Statement by statement, as in psql.
+    // Each statement is executed separately, as in psql.
     home.run(&["-c", "DROP MATERIALIZED VIEW m; SELECT nope"]).exits(1).says(&["job keeps and the content of `m` are removed", "nope"]);
     ask().exits(1);
 }
@@ -67,7 +67,7 @@ fn a_run_leaves_out_views_that_it_drops_and_refuses_to_change_what_an_insert_abo
     run(&format!("{VIEW}{drop}INSERT INTO o SELECT id FROM g;")).ok().says(&["1 INSERT"]);
     assert!(!home.path().join(".millstream/jobs/_views").exists(), "no view is kept");
 
-    // What was written last counts, once.
+    // The last declaration counts, once.
     let other = VIEW.replace("SUM(id)", "MAX(id)");
     let replaced = other.replace("CREATE", "CREATE OR REPLACE");
     for (name, text) in

@@ -1,14 +1,14 @@
-//! Scripts and what they say: `cases/*.sql`, and beside each the expected `.out`.
+//! Runs scripts and compares their output: `cases/*.sql`, each with the expected `.out`.
 //!
-//! A file holds many scripts, each under a line `---- title`. A script runs in a place of its own: a catalog folder, topics in
-//! memory, no job. Each statement is shown with what it answers; INSERTs run as one job, to the end of their input, before the next
-//! query and at the end. In a script
+//! A file holds many scripts, each under a line `---- title`. Each script has its own environment: a catalog folder, topics in memory, no
+//! job. The output shows each statement with its answer; INSERTs run as one job, to the end of their input, before the next query and at
+//! the end. In a script
 //!
 //! - `-- variables: a=1 b=x` gives `-v`, `-- options: k=v` gives `--option`;
-//! - `-- reopen` ends the process, so to say: what follows sees what is left in the catalog folder;
+//! - `-- reopen` simulates a restart of the process: only the catalog folder is kept;
 //! - `-- files` at the end shows the files of the catalog folder.
 //!
-//! `MILLSTREAM_BLESS=1 cargo test --test sql` writes the `.out` files anew; read what has changed before you keep it.
+//! `MILLSTREAM_BLESS=1 cargo test --test sql` writes the `.out` files anew; check the differences before you commit them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods)]
 
 mod place;
@@ -22,7 +22,7 @@ use place::Place;
 /// Every topic is read from its beginning to its end.
 const BOUNDED: [&str; 2] = ["scan.startup.mode=earliest-offset", "scan.bounded.mode=latest-offset"];
 
-/// Title and text of each script of a file.
+/// Returns title and text of each script of a file.
 fn scripts(text: &str) -> Vec<(String, String)> {
     let mut scripts: Vec<(String, String)> = Vec::new();
     for line in text.lines() {
@@ -43,7 +43,7 @@ fn files() -> Vec<PathBuf> {
     files
 }
 
-/// The values behind `-- name:` in a script.
+/// Returns the values after `-- name:` in a script.
 fn directive(script: &str, name: &str) -> Vec<String> {
     let line = script.lines().find_map(|line| line.strip_prefix("-- ")?.strip_prefix(name)?.strip_prefix(':'));
     line.map(|line| line.split_whitespace().map(str::to_string).collect()).unwrap_or_default()
@@ -62,7 +62,7 @@ async fn run(script: &str) -> String {
     out
 }
 
-/// Runs in a thread of its own: plans of deep queries need more stack than a test's thread has.
+/// Runs on a separate thread: plans of deep queries need more stack than a test's thread has.
 fn all(text: &str) -> Vec<(String, String)> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_stack_size(8 << 20).enable_all().build().unwrap();
     let scripts = scripts(text);

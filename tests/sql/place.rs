@@ -1,4 +1,4 @@
-//! Where a script runs: a catalog folder, topics in memory, and what was said.
+//! The environment of a script: a catalog folder, topics in memory, and the output.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -36,12 +36,12 @@ impl Place {
     pub fn new(variables: Vec<String>, options: Vec<String>) -> Self {
         let memory = Arc::new(object_store::memory::InMemory::new());
         let store = RemoteStore::new(memory, object_store::path::Path::default(), "memory");
-        // Plans say in how many partitions they run.
+        // Plans show their number of partitions.
         let options = std::iter::once("parallelism.default=2".to_string()).chain(options).collect();
         Self { folder: tempfile::tempdir().unwrap(), broker: Arc::new(EmbeddedBroker::new()), store: Arc::new(store), variables, options }
     }
 
-    /// Runs a part of a script; what it says.
+    /// Runs a part of a script; returns its output.
     pub async fn run(&self, script: &str) -> String {
         let mut out = String::new();
         if let Err(error) = self.statements(script, &mut out).await {
@@ -156,9 +156,9 @@ async fn answer(connection: &Connection, query: &Query) -> Result<Vec<RecordBatc
     Ok(all)
 }
 
-/// A table; its rows sorted by their text where the query gives no order.
+/// Prints a table; its rows are sorted by their text where the query gives no order.
 fn table(out: &mut String, batches: &[RecordBatch], sorted: bool) {
-    // As the command line shows them.
+    // The format of the command line.
     let options = FormatOptions::new().with_null("NULL");
     let options = options.with_timestamp_format(Some("%Y-%m-%d %H:%M:%S%.f")).with_timestamp_tz_format(Some("%Y-%m-%d %H:%M:%S%.fZ"));
     let shown = pretty_format_batches_with_options(batches, &options).unwrap().to_string();

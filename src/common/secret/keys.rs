@@ -1,6 +1,6 @@
-//! Which keys have secret values.
+//! Which option keys have secret values.
 
-/// Parts of such keys, without what parts words.
+/// Parts of such keys, without separators of words.
 const PARTS: [&str; 17] = [
     "password",
     "passwd",
@@ -24,12 +24,12 @@ const PARTS: [&str; 17] = [
 /// Whether the value of an option of that name is secret.
 pub fn is_secret(key: &str) -> bool {
     let key = key.to_ascii_lowercase();
-    // How the column of that name is made up.
+    // Options that generate a column of that name are not secret.
     if key.starts_with("fields.") {
         return false;
     }
     let plain: String = key.chars().filter(|c| !".-_".contains(*c)).collect();
-    // A key that is misspelt is quoted in an error before anything else, so its value has to be masked as well.
+    // A misspelt key is quoted in an error before anything else, so its value must be masked as well.
     let misspelt = |word: &str| word == "pwd" || strsim::damerau_levenshtein(word, "password") <= 2;
     PARTS.iter().any(|part| plain.contains(part)) || key.split(['.', '-', '_']).any(misspelt)
 }

@@ -9,7 +9,7 @@ use super::text::{is_reference, spans};
 
 static KNOWN: RwLock<BTreeSet<String>> = RwLock::new(BTreeSet::new());
 
-/// Remembers the value of an option, if its key says that it is secret, and what is secret inside of any value.
+/// Remembers the value of an option, if its key is secret, and secrets inside any value.
 pub fn learn(key: &str, value: &str) {
     if is_secret(key) && !is_reference(value) {
         add(value);
@@ -17,7 +17,7 @@ pub fn learn(key: &str, value: &str) {
     learn_text(value);
 }
 
-/// Remembers what a text declares as secret.
+/// Remembers the secrets that a text declares.
 pub fn learn_text(text: &str) {
     for secret in spans(text).into_iter().filter(|secret| secret.declared) {
         let Some(value) = text.get(secret.span) else { continue };
@@ -31,7 +31,7 @@ pub fn learn_text(text: &str) {
 
 fn add(value: &str) {
     let value = value.trim().trim_matches(['\'', '"', '`']);
-    if !tells(value) {
+    if !is_distinctive(value) {
         return;
     }
     let escaped = value.escape_debug().to_string();
@@ -39,27 +39,27 @@ fn add(value: &str) {
     let decoded = percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned();
     let single = value.replace("''", "'");
     let forms = [value.to_string(), value.replace('\'', "''"), single, escaped, encoded, decoded];
-    // Libraries cut texts at the ends of lines.
+    // Libraries split texts at line ends.
     let lines = value.lines().skip(1).map(|line| line.trim().to_string()).filter(|line| line.contains('='));
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    known.extend(forms.into_iter().chain(lines).filter(|form| tells(form)));
+    known.extend(forms.into_iter().chain(lines).filter(|form| is_distinctive(form)));
 }
 
 /// Passwords that are words of our own texts as well: names of the product and of connectors, which are default passwords.
 const OWN_WORDS: [&str; 2] = ["cassandra", "millstream"];
 
 /// Whether a value can be looked for in any text: short words such as `admin` are part of too many.
-fn tells(value: &str) -> bool {
+fn is_distinctive(value: &str) -> bool {
     let word = value.chars().all(|c| c.is_ascii_lowercase());
     value.chars().count() > 3 && !(word && (value.len() < 6 || is_secret(value) || OWN_WORDS.contains(&value))) && value != MASK
 }
 
-/// A text without known secrets.
+/// Masks known secrets in a text.
 pub(super) fn without(text: &str) -> String {
     without_all(text, KNOWN.read().unwrap_or_else(PoisonError::into_inner).iter())
 }
 
-/// A text without these values, also where it holds only the beginning of one, cut off with `...`.
+/// Masks these values in a text, also where it holds only the beginning of one, cut off with `...`.
 pub fn without_all<'v>(text: &str, values: impl IntoIterator<Item = &'v String>) -> String {
     let cut = text.contains("...");
     let mut found: Vec<&str> = Vec::new();
@@ -75,7 +75,7 @@ pub fn without_all<'v>(text: &str, values: impl IntoIterator<Item = &'v String>)
     found.into_iter().fold(text.to_string(), |text, value| text.replace(value, MASK))
 }
 
-/// The beginning of a value, if a text holds it before `...`.
+/// Returns the beginning of a value, if a text holds it before `...`.
 fn cut_off<'v>(text: &str, value: &'v str) -> Option<&'v str> {
     let beginnings = || value.char_indices().skip(4).map(|(end, _)| &value[..end]);
     text.match_indices("...").find_map(|(at, _)| beginnings().filter(|beginning| text[..at].ends_with(beginning)).last())

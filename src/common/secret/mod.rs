@@ -1,11 +1,10 @@
-//! What must not be shown: values of options that hold passwords, and passwords in URLs.
+//! Masks secrets: values of options that hold passwords, and passwords in URLs.
 //!
 //! ```text
 //!   a script, --option, a resolved value ──learn──▶ known values ──┐
 //!   a text that leaves the process ──▶ by position (text, urls) ───┴──▶ shown
 //! ```
-//! A text is masked by position alone where its key stands beside the value. A library that quotes a value does so without its key:
-//! this is what known values are for.
+//! A text is masked by position alone where its key is beside the value. A library quotes a value without its key: known values cover that.
 
 mod keys;
 mod known;
@@ -17,15 +16,15 @@ pub use known::{learn, learn_text, without_all};
 pub use text::{Masked, has_secrets, masked_line};
 use text::{masked, spans};
 
-/// What stands in a secret's place.
+/// The text that replaces a secret.
 pub const MASK: &str = "****";
 
-/// A text as it may leave the process: an error, a line of the log, a description.
+/// Masks a text that leaves the process: an error, a line of the log, a description.
 pub fn shown(text: &str) -> String {
     known::without(&masked(text, &spans(text)))
 }
 
-/// The value of an option as it may be shown. A reference such as `${env:PASSWORD}` is no secret and is shown.
+/// Masks the value of an option. A reference such as `${env:PASSWORD}` is no secret and is shown.
 pub fn shown_value(key: &str, value: &str) -> String {
     if is_secret(key) && !text::is_reference(value) { MASK.to_string() } else { shown(value) }
 }

@@ -1,6 +1,6 @@
-//! Secrets in a text, by position: what stands behind a secret key, however it is quoted, or not at all, and in whatever kind of text:
-//! SQL (whole, cut off, in comments), the configuration of a login, JSON, the query of a URL. So quotes are not paired from the
-//! beginning: one that is missing must not hide a key behind it.
+//! Finds secrets in a text by position: the value after a secret key, quoted in any way or not at all, in any kind of text: SQL (complete,
+//! cut off, in comments), the configuration of a login, JSON, the query of a URL. So quotes are not paired from the beginning: a missing
+//! one must not hide a key after it.
 
 use std::ops::Range;
 
@@ -10,29 +10,29 @@ use super::{MASK, urls};
 /// One secret value.
 #[derive(Debug)]
 pub(super) struct Secret {
-    /// What to mask.
+    /// The range to mask.
     pub(super) span: Range<usize>,
-    /// Whether it is given by a declaration, a setting or a URL; in a condition of a query it is only held against a column.
+    /// Whether a declaration, a setting or a URL sets it; in a condition of a query it is only compared with a column.
     pub(super) declared: bool,
 }
 
-/// A line of a text as it may be shown.
+/// A line of a text with its secrets masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Masked {
     /// The line.
     pub text: String,
-    /// Where a column of it has moved to.
+    /// The position to which the column has moved.
     pub column: usize,
-    /// What was masked: a message about the line may quote it.
+    /// The masked values: a message about the line may quote them.
     pub secrets: Vec<String>,
 }
 
-/// Whether a text holds a secret.
+/// Whether a text contains a secret.
 pub fn has_secrets(text: &str) -> bool {
     spans(text).iter().any(|secret| secret.declared)
 }
 
-/// A line of a text (from 1) with a column in it (from 1), as they may be shown: a secret may have begun in a line before.
+/// Masks a line of a text (from 1) and moves a column in it (from 1): a secret may have begun in an earlier line.
 pub fn masked_line(text: &str, line: usize, column: usize) -> Masked {
     let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let whole = text.get(start..).and_then(|rest| rest.lines().next()).unwrap_or("");
@@ -42,9 +42,9 @@ pub fn masked_line(text: &str, line: usize, column: usize) -> Masked {
     for Secret { span, .. } in &here {
         let value = text[span.clone()].trim_matches(['"', '\'', '`']);
         secrets.push(value.to_string());
-        // A backslash that was none of an escape: the value ended there.
+        // If the backslash was not an escape, the value ended there.
         secrets.extend(value.split_once("\\\"").map(|(before, _)| before.to_string()));
-        // Without quotes it is read in pieces, of which a message may quote one.
+        // Without quotes it is tokenised, and a message may quote one of the tokens.
         if text[..span.start].ends_with(|c: char| c.is_whitespace() || c == '=') {
             secrets.extend(value.split(|c: char| !c.is_alphanumeric()).map(str::to_string));
         }
@@ -56,13 +56,13 @@ pub fn masked_line(text: &str, line: usize, column: usize) -> Masked {
     let beyond = column.saturating_sub(whole.chars().count() + 1);
     let before = here.iter().filter(|s| s.span.end <= at).map(|s| (whole[s.span.clone()].chars().count(), MASK.len()));
     let (was, is) = before.fold((0, 0), |(was, is), (w, i)| (was + w, is + i));
-    // A place inside of a secret would tell how long it is.
+    // A place inside a secret would reveal its length.
     let inside = here.iter().find(|s| s.span.start < at && at < s.span.end).map_or(0, |s| whole[s.span.start..at].chars().count());
     let moved = whole[..at].chars().count() + 1 + beyond + is - was - inside;
     Masked { text: masked(whole, &here), column: moved, secrets }
 }
 
-/// A text with its secrets masked.
+/// Returns a text with these secrets masked.
 pub(super) fn masked(text: &str, secrets: &[Secret]) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut from = 0;
@@ -75,7 +75,7 @@ pub(super) fn masked(text: &str, secrets: &[Secret]) -> String {
     shown
 }
 
-/// All secrets of a text, in order; none is in another.
+/// Returns all secrets of a text, in order and without overlaps.
 pub(super) fn spans(text: &str) -> Vec<Secret> {
     let mut found: Vec<Secret> = urls::spans(text).into_iter().map(|span| Secret { span, declared: true }).collect();
     let bytes = text.as_bytes();
@@ -104,7 +104,7 @@ pub(super) fn spans(text: &str) -> Vec<Secret> {
     apart
 }
 
-/// Whether a value only says where the secret is.
+/// Whether a value is only a reference to a secret.
 pub(super) fn is_reference(value: &str) -> bool {
     value.starts_with("${") && value.find('}') == Some(value.len() - 1) && !value.contains(":-")
 }
@@ -113,7 +113,7 @@ fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"._-".contains(&byte) || byte >= 0x80
 }
 
-/// The value of the key at `start..end`, if one stands behind it.
+/// Returns the value of the key at `start..end`, if one follows it.
 fn value_of(text: &str, start: usize, end: usize) -> Option<Secret> {
     let quote = text[end..].chars().next().filter(|c| "'\"`".contains(*c));
     let quoted = quote.is_some() && text[..start].ends_with(|c| Some(c) == quote);
@@ -134,7 +134,7 @@ fn value_of(text: &str, start: usize, end: usize) -> Option<Secret> {
         let inside = &text[span.clone()];
         let behind = text[span.end..].chars().nth(1);
         let joined = text.get(span.end + 1..).is_some_and(|rest| rest.trim_start().starts_with("||"));
-        // Two quotes that something follows are a mistake, and what follows is the value.
+        // Two quotes followed by more text are a mistake, and that text is the value.
         if !joined && (!inside.is_empty() || behind.is_none_or(|c| c.is_whitespace() || ",);".contains(c))) {
             return (!is_reference(inside) && !inside.is_empty()).then(|| Secret { span, declared: quoted || !queried() });
         }
@@ -154,13 +154,13 @@ fn skip_blanks(text: &str, from: usize) -> usize {
     text[from..].find(|c: char| !c.is_whitespace()).map_or(text.len(), |n| from + n)
 }
 
-/// Where the quote of a literal stands, behind a prefix such as `E` or `U&`.
+/// Returns the position of a literal's quote, after a prefix such as `E` or `U&`.
 fn opening(value: &str) -> Option<usize> {
     let at = value.find(['\'', '"', '`'])?;
     matches!(value[..at].to_ascii_uppercase().as_str(), "" | "E" | "N" | "X" | "B" | "R" | "U&").then_some(at)
 }
 
-/// What stands inside of quotes, or up to the end if they are not closed.
+/// Returns the span inside quotes, or up to the end if they are not closed.
 fn quoted_span(text: &str, open: usize, prefix: &str) -> Range<usize> {
     let bytes = text.as_bytes();
     let quote = bytes[open];
@@ -177,7 +177,8 @@ fn quoted_span(text: &str, open: usize, prefix: &str) -> Range<usize> {
     open + 1..at.min(bytes.len())
 }
 
-/// Where a value without quotes ends: before a comma or a parenthesis, at its line's end; a setting takes the rest of its line.
+/// Returns the length of an unquoted value: up to a comma or a parenthesis, at most to its line's end; a setting takes the rest of its
+/// line.
 fn bare_length(rest: &str, word: bool, set: bool, in_url: bool) -> usize {
     if let Some(end) = rest.strip_prefix("$$").and_then(|inside| inside.find("$$")) {
         return end + 4;
@@ -201,7 +202,7 @@ fn bare_length(rest: &str, word: bool, set: bool, in_url: bool) -> usize {
     rest.len()
 }
 
-/// Whether what comes now is in a query, where `token = x` is a condition.
+/// Whether the next text is in a query, where `token = x` is a condition.
 fn is_queried(before: &str) -> bool {
     let statement = before.rsplit(';').next().unwrap_or_default().to_ascii_uppercase();
     let last = |word: &str| statement.rfind(word);
@@ -235,7 +236,7 @@ mod tests {
             ("SET x.password = hun ter,2; SELECT 1", "SET x.password = ****; SELECT 1"),
             ("SET 'x.password' = 'a';", "SET 'x.password' = '****';"),
             ("--option t.x.password=aaa: no", "--option t.x.password=**** no"),
-            // A quote that is missing before.
+            // A missing quote before the key.
             ("WITH ('topic' = 'a, 'password' = 'aaa')", "WITH ('topic' = 'a, 'password' = '****')"),
             ("-- it's\n'password' = 'aaa' -- 'token' = 'b'", "-- it's\n'password' = '****' -- 'token' = '****'"),
             ("SELECT * FROM t /*+ OPTIONS('password'='a') */", "SELECT * FROM t /*+ OPTIONS('password'='****') */"),

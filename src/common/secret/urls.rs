@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// Where they stand. A user without a password may be a token, and is masked as well.
+/// Returns their spans. A user without a password may be a token, and is masked as well.
 pub(super) fn spans(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     let mut from = 0;
@@ -10,7 +10,7 @@ pub(super) fn spans(text: &str) -> Vec<Range<usize>> {
         from += at + 3;
         let after = &text[from..];
         let end = after.find(|c: char| c.is_whitespace() || "/?#'\"`,;()<>".contains(c)).unwrap_or(after.len());
-        // A password may hold what ends a host: then a `@` still comes before the next quote or blank.
+        // A password may contain a character that ends a host: then a `@` still comes before the next quote or blank.
         let far = after.find(|c: char| c.is_whitespace() || "'\"`".contains(c)).unwrap_or(after.len());
         let near = after[..end].rfind('@');
         let Some(at) = near.or_else(|| after[..end].contains(':').then(|| after[..far].rfind('@')).flatten()) else { continue };

@@ -29,22 +29,22 @@ use super::config::Login;
 use super::decode::{Decoder, Selection};
 use super::failure::{Failure, Kind};
 
-/// How long a node may take to greet a new connection.
+/// How long a node may take to answer a new connection.
 const CONNECT: Duration = Duration::from_secs(10);
 
 /// How long a node may take to answer; its own limits are below this.
 const ANSWER: Duration = Duration::from_secs(20);
 
-/// Statements that are kept prepared.
+/// The number of prepared statements to keep.
 const PREPARED: usize = 500;
 
-/// What comes back of a statement, or went wrong.
+/// The result of a statement, or the failure.
 pub(super) type Outcome<T> = std::result::Result<T, Failure>;
 
-/// A value as it goes to the server; `None` is NULL.
+/// An encoded value; `None` is NULL.
 pub(super) type Cell = Option<Vec<u8>>;
 
-/// The values of a statement, in its order.
+/// The values of a statement, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(super) struct Cells(pub(super) Vec<Cell>);
 
@@ -83,12 +83,12 @@ impl Client {
         Self { login, session: Mutex::default(), prepared: Mutex::default() }
     }
 
-    /// For messages.
+    /// The connection in messages.
     pub(super) fn what(&self, label: &str) -> String {
         format!("{label}: Cassandra at {}", self.login.nodes.join(", "))
     }
 
-    /// The connections, opened by the first who needs them.
+    /// Returns the connections, which the first caller opens.
     pub(super) async fn session(&self) -> Outcome<Arc<Session>> {
         let mut session = self.session.lock().await;
         if let Some(session) = session.as_ref() {
@@ -105,7 +105,7 @@ impl Client {
         if let Some(datacenter) = &self.login.datacenter {
             policy = policy.prefer_datacenter(datacenter.clone());
         }
-        // What is tried again, and when, is for readers and writers to say.
+        // Readers and writers decide themselves what to retry, and when.
         let profile = ExecutionProfile::builder()
             .request_timeout(Some(ANSWER))
             .retry_policy(Arc::new(FallthroughRetryPolicy::new()))
@@ -137,7 +137,7 @@ impl Client {
         Ok(session)
     }
 
-    /// A statement that the nodes know.
+    /// Prepares a statement on the nodes.
     pub(super) async fn prepare(&self, cql: &str, consistency: Consistency) -> Outcome<PreparedStatement> {
         let known = self.prepared.lock().await.get(cql).cloned();
         if let Some(mut known) = known {
@@ -156,12 +156,12 @@ impl Client {
         Ok(prepared)
     }
 
-    /// Forgets prepared statements: a table is not what it was.
+    /// Drops prepared statements: a table was altered.
     pub(super) async fn forget(&self) {
         self.prepared.lock().await.clear();
     }
 
-    /// Runs a statement once; its first page of rows, if it has any.
+    /// Runs a statement once; returns its first page of rows, if it has any.
     pub(super) async fn run(&self, statement: &PreparedStatement, cells: &Cells) -> Outcome<Option<QueryRowsResult>> {
         let (found, _) = self.session().await?.execute_single_page(statement, cells, PagingState::start()).await?;
         Ok(found.into_rows_result().ok())
@@ -173,16 +173,16 @@ impl Client {
         Ok(())
     }
 
-    /// Changes a table, and waits until all nodes know.
+    /// Alters the schema, and waits until all nodes agree.
     pub(super) async fn alter(&self, cql: &str) -> Outcome<()> {
         let session = self.session().await?;
         session.query_unpaged(cql, &[]).await?;
-        // Nodes that disagree for longer are told by the next statement that fails.
+        // If nodes still disagree, the next statement fails and says so.
         let _ = session.await_schema_agreement().await;
         Ok(())
     }
 
-    /// All rows of a prepared statement, as batches.
+    /// Runs a prepared statement, and returns all rows as batches.
     pub(super) async fn decoded(
         &self,
         statement: &PreparedStatement,
@@ -210,10 +210,10 @@ impl Client {
     }
 }
 
-/// A page of an answer as a batch.
+/// Decodes a page of rows as a batch.
 ///
 /// # Errors
-/// For a value that the column's declared type does not hold.
+/// For a value that does not fit the column's declared type.
 pub(super) fn decode(page: &QueryRowsResult, selection: &Selection) -> Result<RecordBatch> {
     let mut decoder = Decoder::new(selection, page.rows_num())?;
     let unreadable = || crate::common::Error::unavailable("the server's answer cannot be read");

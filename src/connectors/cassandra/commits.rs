@@ -1,12 +1,14 @@
-//! `millstream_commits`: which commit of which job a keyspace holds, who may write the next one, and the write timestamps of rows.
+//! `millstream_commits`: a table with the newest commit of each job in a keyspace, the incarnation that may write the next one, and the
+//! write timestamps of rows.
 //!
 //! ```text
-//!  claim    put my incarnation into the row, if what I have read of it still stands there (a lightweight transaction)
-//!  rows     with write timestamps above the last one that the row tells: begin, begin + 1, ...
+//!  claim    put my incarnation into the row, if it is unchanged since I read it (a lightweight transaction)
+//!  rows     with write timestamps above the last one in the row: begin, begin + 1, ...
 //!  commit   put n and the newest timestamp into the row, if it is still mine
 //! ```
-//! Rows are not there at once with their commit. But a commit's rows have the same write timestamps whenever, and by whichever copy of the job,
-//! they are written, so to write them again changes nothing; and those of a later commit are greater, so that what arrives late loses.
+//! Rows and their commit do not appear atomically. But a commit's rows have the same write timestamps whenever, and by whichever copy of
+//! the job, they are written, so writing them again changes nothing; and those of a later commit are greater, so a late write of an older
+//! commit loses.
 
 use std::sync::Arc;
 
@@ -39,10 +41,10 @@ struct Stored {
     newest: Option<i64>,
 }
 
-/// What a claim has found.
+/// The result of a claim.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Claimed {
-    /// The newest commit that was written as a whole.
+    /// The newest complete commit.
     pub(super) recorded: Option<Recorded>,
     /// The newest write timestamp of its rows, and of those before.
     pub(super) newest: Option<i64>,
@@ -62,7 +64,7 @@ fn signed(number: Option<i64>) -> Cell {
 
 impl CommitRow {
     pub(super) fn new(client: Arc<Client>, table: &CassandraTable, writer: &Writer) -> Self {
-        // What one copy has put there has to be seen by the next one.
+        // The next copy must see what this one writes.
         let is_local = matches!(table.consistency, Consistency::LocalOne | Consistency::LocalQuorum);
         Self {
             client,
@@ -72,7 +74,7 @@ impl CommitRow {
         }
     }
 
-    /// The statement that makes the table.
+    /// The statement that creates the table.
     fn ddl(&self) -> String {
         format!(
             "CREATE TABLE IF NOT EXISTS {} (folder text, sink text, job text, job_uuid text, incarnation bigint, n bigint, attempt text, \
@@ -94,7 +96,7 @@ impl CommitRow {
     async fn stored(&self) -> Outcome<Option<Stored>> {
         let cql = format!("SELECT job_uuid, incarnation, n, attempt, newest_timestamp FROM {} WHERE folder = ? AND sink = ?", self.table);
         let mut statement = self.client.prepare(&cql, self.consistency).await?;
-        // Sees a transaction that was begun and not ended.
+        // Sees a transaction that has begun but not ended.
         statement.set_consistency(if self.consistency == Consistency::LocalQuorum {
             Consistency::LocalSerial
         } else {
@@ -111,7 +113,7 @@ impl CommitRow {
         }))
     }
 
-    /// Runs a lightweight transaction; whether its condition held.
+    /// Runs a lightweight transaction; returns whether its condition was true.
     async fn applied(&self, cql: &str, cells: Vec<Cell>) -> Outcome<bool> {
         let statement = self.prepared(cql).await?;
         let page = self.client.run(&statement, &Cells(cells)).await?;
@@ -133,7 +135,7 @@ impl CommitRow {
         )
     }
 
-    /// Makes the table if it is not there, fences older copies, and tells which commit the keyspace holds.
+    /// Creates the table if it is missing, fences older copies, and returns the commit that the keyspace holds.
     ///
     /// # Errors
     /// [`crate::common::ErrorKind::Fenced`] when a newer copy has taken over already.
@@ -142,13 +144,13 @@ impl CommitRow {
         loop {
             let stored = match self.stored().await {
                 Err(failure) if failure.kind == Kind::Missing => {
-                    self.client.alter(&self.ddl()).await.map_err(|failure| self.not_made(&failure, what))?;
+                    self.client.alter(&self.ddl()).await.map_err(|failure| self.creation_error(&failure, what))?;
                     self.client.forget().await;
                     None
                 }
                 other => other.map_err(failed)?,
             };
-            // What another life of the job has left there counts as nothing, but for the write timestamps of its rows.
+            // The row of another life of the job is ignored, except for the write timestamps of its rows.
             let ours = stored.clone().filter(|stored| stored.job_uuid == self.writer.job_uuid);
             if let Some(ours) = ours.as_ref().filter(|ours| u64::try_from(ours.incarnation).unwrap_or(0) > self.writer.incarnation) {
                 return Err(self.fenced(label, ours));
@@ -161,7 +163,7 @@ impl CommitRow {
         }
     }
 
-    /// Puts my incarnation there, if what I have read still stands there.
+    /// Writes this incarnation, if the row is unchanged since it was read.
     async fn put(&self, stored: Option<&Stored>, ours: Option<&Stored>) -> Outcome<bool> {
         let Writer { job, job_uuid, folder, incarnation, sink } = &self.writer;
         match stored {
@@ -193,7 +195,7 @@ impl CommitRow {
     }
 
     /// The error if the commit table cannot be created, with a hint for users who lack the privilege.
-    fn not_made(&self, failure: &Failure, what: &str) -> Error {
+    fn creation_error(&self, failure: &Failure, what: &str) -> Error {
         let error = failure.error(&format!("{what}: {} is needed for exactly-once, and cannot be created", self.table));
         if failure.kind == Kind::Denied { error.hint(format!("ask a user with the privilege to run: {}", self.ddl())) } else { error }
     }

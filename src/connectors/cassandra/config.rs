@@ -1,4 +1,4 @@
-//! A table in Cassandra as its options declare it.
+//! The options of a table in Cassandra, parsed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::types;
 /// The port that Cassandra listens on by default.
 const PORT: u16 = 9042;
 
-/// The longest TTL that Cassandra takes: 20 years.
+/// The longest TTL that Cassandra allows: 20 years.
 const LONGEST_TTL: Duration = Duration::from_secs(20 * 365 * 86_400);
 
 /// A declared table.
@@ -31,7 +31,7 @@ pub(super) struct CassandraTable {
     pub(super) ranges: Option<usize>,
     pub(super) page_rows: i32,
     pub(super) lookup_retries: u32,
-    /// In seconds.
+    /// The TTL in seconds.
     pub(super) ttl: Option<i32>,
     pub(super) batch_rows: usize,
     pub(super) sink_retries: u32,
@@ -41,7 +41,7 @@ pub(super) struct CassandraTable {
     pub(super) on_error: OnError,
 }
 
-/// Who logs in where.
+/// The nodes of a cluster, and the user.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Login {
     /// `host:port`.
@@ -66,10 +66,10 @@ pub(super) struct Order {
 }
 
 impl CassandraTable {
-    /// Reads the options of a table, asking no server.
+    /// Parses the options of a table, asking no server.
     ///
     /// # Errors
-    /// Names the option that is wrong, or the column that Cassandra has no type for.
+    /// Names the invalid option, or the column that Cassandra has no type for.
     pub(super) fn read(spec: Arc<TableSpec>) -> Result<Self> {
         let table = spec.name.clone();
         let needed = |key: &str, hint: &str| {
@@ -130,12 +130,12 @@ impl CassandraTable {
         format!("table `{}`", self.spec.name)
     }
 
-    /// The nodes that it is reached by.
+    /// The addresses of its nodes.
     pub(super) fn address(&self) -> String {
         self.login.nodes.join(", ")
     }
 
-    /// What names the table in the commits of jobs.
+    /// The name of the table in the commits of jobs.
     pub(super) fn identity(&self) -> String {
         format!("table {}", self.quoted())
     }
@@ -145,8 +145,8 @@ impl CassandraTable {
         format!("{}.{}", quoted(&self.keyspace), quoted(&self.name))
     }
 
-    /// The partition key, and the clustering columns, as far as the declaration tells: CQL's own rule is that the first column of the key is
-    /// the partition key.
+    /// Returns the partition key and the clustering columns, as far as they are declared: in CQL the first column of the key is the
+    /// partition key by default.
     pub(super) fn declared_key(&self) -> (&[String], &[String]) {
         let key = &self.spec.primary_key;
         key.split_at(self.spec.partitioned_by.len().max(1).min(key.len()))
@@ -160,7 +160,7 @@ pub(super) fn quoted(name: &str) -> String {
     if plain { name.to_string() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
 }
 
-/// Words that CQL does not take for names.
+/// Words that CQL does not allow as names.
 const RESERVED: [&str; 54] = [
     "add",
     "allow",

@@ -1,4 +1,4 @@
-//! `'connector' = 'cassandra'`.
+//! The connector `'cassandra'`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::remote_table::Access;
 use super::scan::CassandraScan;
 use super::sink::CassandraSink;
 
-/// Tables in Cassandra. Those of one login share their connections.
+/// The connector of Cassandra. Tables with the same login share their connections.
 #[derive(Debug, Clone, Default)]
 pub struct CassandraConnector {
     clients: Arc<Mutex<HashMap<Login, Arc<Client>>>>,

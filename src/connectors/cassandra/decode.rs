@@ -1,4 +1,4 @@
-//! Values as servers send them, as columns of ours.
+//! Decodes values of the protocol to Arrow columns.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use super::remote_table::RemoteTable;
 use super::text::{DATE_ZERO, DAY, Reason, decimal_parts, fixed, integer, text_of};
 use super::types::CqlType;
 
-/// The columns of a SELECT, and how they are read.
+/// The columns of a SELECT, and how they are decoded.
 #[derive(Debug, Clone)]
 pub(super) struct Selection {
     pub(super) schema: SchemaRef,
@@ -29,10 +29,10 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// These columns of a table.
+    /// Selects these columns of a table.
     ///
     /// # Errors
-    /// Names the column that the table does not have, or has with a type that the declared one does not fit.
+    /// Names the column that is missing in the table, or whose type there does not match the declared one.
     pub(super) fn new(table: &CassandraTable, remote: &RemoteTable, schema: &SchemaRef) -> Result<Self> {
         let columns = remote.columns_of(table, schema)?;
         for (column, field) in columns.iter().zip(schema.fields()) {
@@ -52,14 +52,14 @@ impl Selection {
         Ok(Self { schema: Arc::clone(schema), types, names })
     }
 
-    /// The list behind SELECT; where no column is asked for, the first one of the key, which every row has.
+    /// The select list; where no column is selected, the first one of the key, which every row has.
     pub(super) fn list(&self, remote: &RemoteTable) -> String {
         let names: Vec<String> = self.names.iter().map(|name| quoted(name)).collect();
         if names.is_empty() { remote.partition_key.first().map(|name| quoted(name)).unwrap_or_default() } else { names.join(", ") }
     }
 }
 
-/// Rows until they are a batch.
+/// Collects rows for a batch.
 pub(super) struct Decoder<'a> {
     selection: &'a Selection,
     columns: Vec<Column>,
@@ -70,7 +70,7 @@ impl<'a> Decoder<'a> {
     /// A decoder for `rows` rows of a SELECT.
     ///
     /// # Errors
-    /// For a type that no table declares.
+    /// For a type that no table can declare.
     pub(super) fn new(selection: &'a Selection, rows: usize) -> Result<Self> {
         let columns = selection.schema.fields().iter().zip(&selection.types);
         let columns = columns.map(|(field, of)| Column::new(of, field.data_type(), rows)).collect::<Result<_>>()?;
@@ -80,7 +80,7 @@ impl<'a> Decoder<'a> {
     /// Adds the value of a column of the row.
     ///
     /// # Errors
-    /// For a value that the column's declared type does not hold: names the column, and shows the value.
+    /// For a value that does not fit the column's declared type: names the column, and shows the value.
     pub(super) fn push(&mut self, i: usize, value: Option<&[u8]>) -> Result<()> {
         let Some(column) = self.columns.get_mut(i) else { return Ok(()) };
         let field = self.selection.schema.field(i);
@@ -104,10 +104,10 @@ impl<'a> Decoder<'a> {
         self.rows += 1;
     }
 
-    /// The rows as a batch.
+    /// Returns the rows as a batch.
     ///
     /// # Errors
-    /// Never for what is in the rows.
+    /// Never for the values of rows.
     pub(super) fn finish(self) -> Result<RecordBatch> {
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
         let columns = self.columns.into_iter().map(Column::finish).collect::<Result<_>>()?;
@@ -115,7 +115,7 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// Values of one column, or of one part of it.
+/// Values of one column, or of one nested field.
 struct Column {
     of: CqlType,
     data_type: DataType,
@@ -124,7 +124,7 @@ struct Column {
 
 enum Values {
     Boolean(BooleanBuilder),
-    /// Integers, dates and times, as 64 bits until they are a column.
+    /// Integers, dates and times, as 64 bits until the column is complete.
     Integer(Int64Builder),
     Float(Float32Builder),
     Double(Float64Builder),
@@ -137,7 +137,7 @@ enum Values {
     Row(Vec<(usize, Column)>, Vec<bool>),
 }
 
-/// Collections: where each one ends among all elements.
+/// Collections: the end of each one among all elements.
 struct Nested {
     ends: Vec<i32>,
     valid: Vec<bool>,
@@ -157,7 +157,7 @@ impl Nested {
     }
 }
 
-/// The next value with its size before it; a size below 0 is NULL.
+/// Reads the next value with its size; a negative size is NULL.
 fn sized<'b>(bytes: &mut &'b [u8]) -> std::result::Result<Option<&'b [u8]>, Reason> {
     let (size, rest) = bytes.split_at_checked(4).ok_or("is cut off")?;
     let Ok(size) = usize::try_from(i32::from_be_bytes(fixed(size)?)) else {
@@ -169,7 +169,7 @@ fn sized<'b>(bytes: &mut &'b [u8]) -> std::result::Result<Option<&'b [u8]>, Reas
     Ok(Some(value))
 }
 
-/// How many elements a collection has.
+/// Reads the number of elements of a collection.
 fn count(bytes: &mut &[u8]) -> std::result::Result<usize, Reason> {
     let (count, rest) = bytes.split_at_checked(4).ok_or("is cut off")?;
     *bytes = rest;
@@ -230,9 +230,9 @@ impl Column {
         }
     }
 
-    /// Adds a value; whether it is one.
+    /// Adds a value; returns whether it is not NULL.
     fn push(&mut self, value: Option<&[u8]>) -> std::result::Result<bool, Reason> {
-        // From the days of Thrift: no bytes at all where a number should be.
+        // Legacy of Thrift: a number may have no bytes at all.
         let has_empty = matches!(self.of, CqlType::Text | CqlType::Ascii | CqlType::Blob | CqlType::Other(_));
         let Some(bytes) = value.filter(|bytes| has_empty || !bytes.is_empty()) else {
             self.push_null()?;
@@ -291,7 +291,7 @@ impl Column {
                     all.push(sized(&mut rest)?);
                 }
                 for (place, part) in parts {
-                    // Fields that a type has got since are not there.
+                    // Fields that were added to a type later are missing in old values.
                     part.push(all.get(*place).copied().flatten())?;
                 }
                 valid.push(true);
@@ -325,7 +325,7 @@ impl Column {
         Ok(match self.values {
             Values::Boolean(mut b) => Arc::new(b.finish()),
             Values::Integer(mut b) => {
-                // A cast to a type of 32 bits first, where there is none from 64 bits to dates and times.
+                // There is no cast from 64 bits to dates and times of 32 bits, so cast to 32 bits first.
                 let column: ArrayRef = Arc::new(b.finish());
                 match &self.data_type {
                     DataType::Date32 | DataType::Time32(_) => cast(&cast(&column, &DataType::Int32)?, &self.data_type)?,
@@ -362,7 +362,7 @@ fn fields(data_type: &DataType) -> Fields {
     if let DataType::Struct(fields) = data_type { fields.clone() } else { Fields::empty() }
 }
 
-/// An integer, a date or a time, in the unit of the declared type.
+/// Decodes an integer, a date or a time, in the unit of the declared type.
 fn whole(of: &CqlType, declared: &DataType, bytes: &[u8]) -> std::result::Result<i64, Reason> {
     let value = match of {
         CqlType::Date => i64::from(u32::from_be_bytes(fixed(bytes)?)) - DATE_ZERO,
@@ -377,7 +377,7 @@ fn whole(of: &CqlType, declared: &DataType, bytes: &[u8]) -> std::result::Result
         DataType::Int8 => within(i8::MIN.into(), i8::MAX.into()),
         DataType::Int16 => within(i16::MIN.into(), i16::MAX.into()),
         DataType::Int32 => within(i32::MIN.into(), i32::MAX.into()),
-        // Digits that the type does not have are cut.
+        // Digits beyond the declared type are truncated.
         DataType::Time32(unit) => within(0, DAY - 1).map(|nanos| nanos / (1_000_000_000 / per_second(*unit))),
         DataType::Timestamp(unit, _) => match per_second(*unit) {
             1 => Ok(value.div_euclid(1000)),
@@ -387,7 +387,7 @@ fn whole(of: &CqlType, declared: &DataType, bytes: &[u8]) -> std::result::Result
     }
 }
 
-/// A number with another count of digits behind its point, rounded half away from zero.
+/// Changes the scale of a number, rounded half away from zero.
 fn rescaled(value: i128, from: i32, to: i32) -> Option<i128> {
     let by = i64::from(to) - i64::from(from);
     let power = |n: i64| u32::try_from(n).ok().and_then(|n| 10_i128.checked_pow(n));

@@ -1,4 +1,4 @@
-//! Values of ours as servers take them.
+//! Encodes Arrow values for the protocol.
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{
@@ -10,10 +10,10 @@ use super::client::Cell;
 use super::text::{Reason, bytes_of, date_bytes, shortest};
 use super::types::CqlType;
 
-/// The bytes of the value of a row; nothing for NULL.
+/// Returns the bytes of a row's value; `None` for NULL.
 ///
 /// # Errors
-/// Says why Cassandra cannot hold it.
+/// Says why Cassandra cannot hold the value.
 pub(super) fn encode(of: &CqlType, array: &dyn Array, row: usize) -> Result<Cell, Reason> {
     if array.is_null(row) {
         return Ok(None);
@@ -113,7 +113,7 @@ fn count(n: usize) -> Result<Vec<u8>, Reason> {
     Ok(i32::try_from(n).map_err(|_| "has too many elements")?.to_be_bytes().to_vec())
 }
 
-/// A value with its size before it.
+/// Appends a value with its size.
 fn put(cell: Cell, bytes: &mut Vec<u8>) -> Result<(), Reason> {
     match cell {
         None => bytes.extend((-1_i32).to_be_bytes()),

@@ -1,4 +1,4 @@
-//! What went wrong at the servers, sorted by what can be done about it.
+//! Failures at the servers, classified by what can be done about them.
 
 use scylla::errors::{
     BadQuery, BrokenConnectionError, BrokenConnectionErrorKind, ConnectionError, ConnectionPoolError, ConnectionSetupRequestErrorKind,
@@ -11,21 +11,21 @@ use crate::common::{Error, ErrorKind};
 /// What can be done about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Servers cannot be reached, or have no room or no time right now: they may another time.
+    /// The servers are unreachable, or lack resources right now: a later attempt may succeed.
     Away,
     /// A server refuses a row of the statement.
     Row,
     /// The password is wrong, or missing.
     Login,
-    /// The user may not do it.
+    /// The user lacks the permission.
     Denied,
     /// The table, the keyspace or a column does not exist.
     Missing,
-    /// Anything else that a person has to change.
+    /// Anything else that the user must change.
     Wrong,
 }
 
-/// A failure, as a server or the connection told it.
+/// A failure, as reported by a server or the connection.
 #[derive(Debug, Clone)]
 pub(super) struct Failure {
     pub(super) kind: Kind,
@@ -41,7 +41,7 @@ impl Failure {
         Self::new(Kind::Away, message)
     }
 
-    /// As an error for people.
+    /// Converts the failure to an error for users.
     pub(super) fn error(&self, what: &str) -> Error {
         let kind = match self.kind {
             Kind::Away => ErrorKind::Unavailable,
@@ -57,7 +57,7 @@ impl Failure {
         }
     }
 
-    fn said(error: &DbError, message: &str) -> Self {
+    fn from_db_error(error: &DbError, message: &str) -> Self {
         let kind = match error {
             DbError::Unauthorized => Kind::Denied,
             DbError::AuthenticationError => Kind::Login,
@@ -86,7 +86,7 @@ impl Failure {
     }
 }
 
-/// A consistency as the option `consistency` names it: `LocalQuorum` is `LOCAL_QUORUM`.
+/// The name of a consistency as in the option `consistency`: `LocalQuorum` is `LOCAL_QUORUM`.
 fn name_of(consistency: Consistency) -> String {
     let mut name = String::new();
     for (i, letter) in consistency.to_string().char_indices() {
@@ -98,7 +98,7 @@ fn name_of(consistency: Consistency) -> String {
     name
 }
 
-/// Whether a server means that something is not there: it has no number for it.
+/// Whether a message says that something does not exist: it has no error code.
 fn missing(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
     ["unconfigured table", "does not exist", "undefined column name", "unknown identifier", "unknown keyspace"]
@@ -106,7 +106,7 @@ fn missing(message: &str) -> bool {
         .any(|m| message.contains(m))
 }
 
-/// Whether a server means that a request is larger than it takes.
+/// Whether a message says that a request is too large.
 fn too_large(message: &str) -> bool {
     message.contains("too large") || message.contains("too big")
 }
@@ -159,7 +159,7 @@ fn broken(error: &BrokenConnectionError) -> Failure {
 impl From<&RequestAttemptError> for Failure {
     fn from(error: &RequestAttemptError) -> Self {
         match error {
-            RequestAttemptError::DbError(error, message) => Self::said(error, message),
+            RequestAttemptError::DbError(error, message) => Self::from_db_error(error, message),
             RequestAttemptError::BrokenConnectionError(error) => broken(error),
             RequestAttemptError::UnableToAllocStreamId => Self::away("too many requests wait for their answers"),
             RequestAttemptError::SerializationError(_) | RequestAttemptError::CqlRequestSerialization(_) => {
@@ -190,7 +190,7 @@ impl From<&ConnectionError> for Failure {
             ConnectionError::IoError(error) => io(error),
             ConnectionError::BrokenConnection(error) => broken(error),
             ConnectionError::ConnectionSetupRequestError(error) => match error.get_error() {
-                ConnectionSetupRequestErrorKind::DbError(error, message) => Self::said(error, message),
+                ConnectionSetupRequestErrorKind::DbError(error, message) => Self::from_db_error(error, message),
                 ConnectionSetupRequestErrorKind::MissingAuthentication => Self::new(Kind::Login, "the server wants a user and a password"),
                 ConnectionSetupRequestErrorKind::BrokenConnection(error) => broken(error),
                 ConnectionSetupRequestErrorKind::StartAuthSessionError(_)

@@ -1,11 +1,11 @@
-//! What servers can leave out: conditions on a table's key, as a query has them.
+//! Filter push-down: conditions of a query on a table's key.
 //!
 //! ```text
 //!   partition key    a = 1 AND b IN (2, 3)      two reads by key: (1, 2), (1, 3)
-//!   clustering       c = 4 AND d >= 5           of each one partition, a range of its rows
-//!   anything else                               stays with us: Cassandra would have to read all rows as well (ALLOW FILTERING)
+//!   clustering       c = 4 AND d >= 5           a range of rows of each partition
+//!   anything else                               is applied here: Cassandra would have to read all rows as well (ALLOW FILTERING)
 //! ```
-//! Each row that comes back is looked at again.
+//! The filters are applied again to each row that is returned.
 
 use std::fmt::Write;
 
@@ -22,22 +22,22 @@ use super::remote_table::{RemoteColumn, RemoteTable};
 use super::text::text_of;
 use super::types::CqlType;
 
-/// Reads by key at most; for more of them ranges of the table are read.
+/// The maximum number of reads by key; above it the query reads token ranges.
 const KEYS: usize = 1000;
 
-/// What is asked of a column.
+/// A condition on a column.
 #[derive(Debug, Clone, PartialEq)]
 enum Asked {
-    /// It has one of these values.
+    /// The column has one of these values.
     OneOf(Vec<ScalarValue>),
-    /// It is beyond this value.
+    /// The column is beyond this value.
     Bound(Operator, ScalarValue),
 }
 
-/// Reads by key that find all rows for which the filters hold.
+/// Reads by key that find all rows that match the filters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct KeyReads {
-    /// The columns and how they are compared, in the statement's order.
+    /// The columns and their operators, in the statement's order.
     compared: Vec<(String, &'static str)>,
     types: Vec<CqlType>,
     /// The values of each read.
@@ -75,12 +75,12 @@ impl KeyReads {
     }
 }
 
-/// Whether a filter asks something that a key could answer, whatever the table's key is.
+/// Whether a key could answer a filter, whatever the table's key is.
 pub(super) fn may_push(filter: &Expr) -> bool {
     split_conjunction(filter).into_iter().any(|part| !asked(part).is_empty())
 }
 
-/// How rows are found by key, if these filters tell all of the partition key; `schema` has the declared types.
+/// Returns the reads by key, if these filters determine the whole partition key; `schema` has the declared types.
 pub(super) fn key_reads(filters: &[Expr], remote: &RemoteTable, schema: &Schema) -> Option<KeyReads> {
     let asked: Vec<(String, Asked)> = filters.iter().flat_map(split_conjunction).flat_map(asked).collect();
     let column = |name: &str| -> Option<(&RemoteColumn, &DataType)> {
@@ -93,7 +93,7 @@ pub(super) fn key_reads(filters: &[Expr], remote: &RemoteTable, schema: &Schema)
             Asked::OneOf(values) if of.eq_ignore_ascii_case(name) => Some(values),
             _ => None,
         });
-        // No row has a value that the column cannot hold.
+        // The column cannot hold the value, so no row has it.
         Some(found?.iter().filter_map(|value| cell(value, &remote.cql, declared)).collect::<Vec<_>>())
     };
     let (mut compared, mut types, mut reads) = (Vec::new(), Vec::new(), vec![Cells::default()]);
@@ -142,7 +142,7 @@ pub(super) fn key_reads(filters: &[Expr], remote: &RemoteTable, schema: &Schema)
     Some(KeyReads { compared, types, reads })
 }
 
-/// The bytes of a value, if they say all of it.
+/// Encodes a value, if that loses nothing.
 fn cell(value: &ScalarValue, of: &CqlType, declared: &DataType) -> Option<Vec<u8>> {
     let per_milli = match declared {
         DataType::Timestamp(TimeUnit::Microsecond, _) => 1_000,
@@ -162,7 +162,7 @@ fn asked(filter: &Expr) -> Vec<(String, Asked)> {
     let one = |name: &str, asked: Asked| vec![(name.to_string(), asked)];
     match filter {
         Expr::BinaryExpr(BinaryExpr { op: Operator::Or, .. }) => {
-            // `a IN (1, 2)` as the optimizer writes it.
+            // The optimizer writes `a IN (1, 2)` as ORs.
             let parts: Vec<(String, Asked)> = split_binary(filter, Operator::Or).into_iter().flat_map(asked).collect();
             let Some((name, _)) = parts.first() else { return Vec::new() };
             let name = name.clone();
@@ -205,7 +205,7 @@ fn asked(filter: &Expr) -> Vec<(String, Asked)> {
 }
 
 fn compared(name: &str, op: Operator, value: &ScalarValue) -> Vec<(String, Asked)> {
-    // Compared with NULL nothing holds; that is for the planner to see.
+    // A comparison with NULL is never true; the planner removes it.
     let asked = match op {
         _ if value.is_null() => return Vec::new(),
         Operator::Eq => Asked::OneOf(vec![value.clone()]),
@@ -260,14 +260,14 @@ mod tests {
             (col("a").eq(lit(1)), None),
             (col("a").gt(lit(1)).and(col("b").eq(lit("x"))), None),
             (key().and(col("c").gt(lit(5_i64))).and(col("c").lt_eq(lit(9_i64))), Some(format!("{of_key} AND c > 5 AND c <= 9"))),
-            // Behind a range nothing of the order is known any more, and other columns are in none.
+            // After a range later clustering columns cannot be used, and regular columns never can.
             (key().and(col("d").gt(at(1_000))), Some(of_key.to_string())),
             (key().and(col("e").eq(lit(0.5))), Some(of_key.to_string())),
             (
                 key().and(col("c").eq(lit(2_i64))).and(col("d").lt(at(1_000))),
                 Some(format!("{of_key} AND c = 2 AND d < '1970-01-01 00:00:00.001Z'")),
             ),
-            // A time that the column has no digits for.
+            // A time with more digits than the column holds.
             (key().and(col("c").eq(lit(2_i64))).and(col("d").lt(at(1_500))), Some(format!("{of_key} AND c = 2"))),
             (
                 col("a").eq(lit(1)).or(col("a").eq(lit(2))).and(col("b").in_list(vec![lit("x"), lit("y")], false)),

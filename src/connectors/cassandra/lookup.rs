@@ -1,4 +1,4 @@
-//! Rows by key: prepared reads side by side, for all keys of an epoch.
+//! Looks rows up by key: concurrent prepared reads, for all keys of an epoch.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -23,17 +23,17 @@ use super::encode::encode;
 use super::remote_table::{Access, RemoteTable};
 use super::scan::{batches, prepared};
 
-/// Reads that wait for their answers at a time, in each of the tasks.
+/// Concurrent reads in each of the tasks.
 const AT_ONCE: usize = 64;
 
-/// Tasks that decode answers side by side.
+/// Tasks that decode answers concurrently.
 const TASKS: usize = 4;
 
 /// A table whose rows are found by key.
 #[derive(Debug)]
 pub(super) struct CassandraLookup {
     access: Arc<Access>,
-    /// It was said that all rows are read.
+    /// A warning was logged that all rows are read.
     warned: AtomicBool,
 }
 
@@ -42,8 +42,8 @@ impl CassandraLookup {
         Self { access, warned: AtomicBool::default() }
     }
 
-    /// The condition and its values for each key; nothing if the keys' columns do not find rows: they lack some of the partition key, or are
-    /// of types that are compared in another way here.
+    /// Returns the condition and its values for each key; `None` if the keys' columns cannot find rows: they lack a part of the partition
+    /// key, or have types that compare differently here.
     fn reads(remote: &RemoteTable, keys: &RecordBatch) -> Option<(String, Vec<Cells>)> {
         let schema = keys.schema();
         let mut columns = Vec::new();
@@ -56,7 +56,7 @@ impl CassandraLookup {
             match found {
                 Some(found) => columns.push(found),
                 None if i < remote.partition_key.len() => return None,
-                // Clustering columns find rows from the first one on.
+                // Clustering columns can be used only from the first one on.
                 None => break,
             }
         }
@@ -65,7 +65,7 @@ impl CassandraLookup {
         let mut reads = Vec::with_capacity(keys.num_rows());
         for row in 0..keys.num_rows() {
             let cells = columns.iter().map(|(at, column)| encode(&column.cql, keys.column(*at).as_ref(), row).ok().flatten().map(Some));
-            // No row has a value that Cassandra cannot hold, nor an empty partition key.
+            // Cassandra cannot hold the value, so no row has it; nor is a partition key ever empty.
             let Some(cells) = cells.collect::<Option<Vec<_>>>().map(Cells) else { continue };
             let too_long = cells.0.iter().flatten().any(|cell| cell.len() > usize::from(u16::MAX));
             let is_empty = remote.partition_key.len() == 1 && cells.0.first().is_some_and(|cell| cell.as_ref().is_some_and(Vec::is_empty));
@@ -79,7 +79,7 @@ impl CassandraLookup {
     async fn found(&self, keys: &RecordBatch, projection: &Projection) -> Result<Vec<RecordBatch>> {
         let (access, remote) = (&self.access, self.access.known().await?);
         let table = access.table.spec.schema();
-        // Whole columns: of a tuple's parts only the places tell which is which.
+        // Whole columns: the fields of a tuple have no names, only positions.
         let indices: Vec<usize> = projection.iter().map(|(i, _)| i).collect();
         let selection = Selection::new(&access.table, &remote, &Arc::new(table.project(&indices)?))?;
         let from = format!("SELECT {} FROM {}", selection.list(&remote), access.table.quoted());
@@ -108,7 +108,7 @@ impl CassandraLookup {
         let mut statement = prepared(&self.access, select).await.map_err(|failure| failure.error(&what))?;
         statement.set_page_size(self.access.table.page_rows);
         let chunk = reads.len().div_ceil(TASKS).max(AT_ONCE);
-        // Aborted with the epoch that asks.
+        // The tasks are aborted with the epoch.
         let mut tasks = JoinSet::new();
         for reads in reads.chunks(chunk) {
             let (client, statement, selection, reads) =
@@ -120,7 +120,7 @@ impl CassandraLookup {
                 };
                 let found: Vec<Result<Vec<RecordBatch>>> = stream::iter(reads).map(one).buffer_unordered(AT_ONCE).try_collect().await?;
                 let found = found.into_iter().collect::<Result<Vec<_>>>();
-                // Many small batches cost more than one.
+                // One batch costs less than many small ones.
                 Ok::<_, super::failure::Failure>(found.and_then(|found| Ok(concat_batches(&selection.schema, found.iter().flatten())?)))
             });
         }
@@ -135,8 +135,8 @@ impl CassandraLookup {
 
 #[async_trait]
 impl Lookup for CassandraLookup {
-    /// By the PRIMARY KEY, as far as the join tells it from its beginning on; at least by the partition key. Numbers that are not exact, and
-    /// times with other digits than Cassandra's, find no rows.
+    /// A prefix of the PRIMARY KEY that the join compares, with at least the partition key. Inexact numbers, and times with other digits
+    /// than Cassandra's, cannot be keys.
     fn key(&self, columns: &[&str]) -> Option<Vec<String>> {
         let spec = &self.access.table.spec;
         let finds = |name: &String| {

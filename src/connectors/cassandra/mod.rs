@@ -6,7 +6,7 @@
 //!            └─ CassandraLookup ─▶ prepared reads, many at a time─┘                                    lookup
 //!  Sink ───────▶ puts and deletes with the commit's write timestamps, then its number in millstream_commits     sink, writer, target, commits
 //! ```
-//! Values go both ways as the bytes of the protocol (`decode.rs`, `encode.rs`), by the types that `system_schema` tells (`types.rs`).
+//! Values are transferred as the bytes of the protocol (`decode.rs`, `encode.rs`), with the types from `system_schema` (`types.rs`).
 
 mod client;
 mod commits;

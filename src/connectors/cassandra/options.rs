@@ -43,7 +43,7 @@ const CREATE: [OptionSpec; 2] = [
     ),
 ];
 
-/// All of them, for errors, completion and documentation.
+/// All options, for errors, completion and documentation.
 pub(super) fn all() -> Vec<OptionSpec> {
     OWN.into_iter().chain(CREATE).chain(lookup::KEYED_OPTIONS).chain(OnError::options()).collect()
 }

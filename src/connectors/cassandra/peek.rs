@@ -1,4 +1,4 @@
-//! Some rows of a table: Cassandra knows no newest ones.
+//! Reads some rows of a table: Cassandra does not know which are the newest.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use super::decode::Selection;
 use super::remote_table::Access;
 use super::scan::batches;
 
-/// Any rows.
+/// Returns any rows.
 ///
 /// # Errors
-/// When the servers are away, or a row is not what is declared.
+/// When the servers are unreachable, or a row does not fit the declaration.
 pub(super) async fn some(access: Arc<Access>, rows: usize) -> Result<RecordBatch> {
     let (remote, schema) = (access.look().await?, access.table.spec.schema());
     let selection = Selection::new(&access.table, &remote, &schema)?;

@@ -1,4 +1,4 @@
-//! A table as the servers know it.
+//! The metadata of a table on the servers.
 
 use std::sync::Arc;
 
@@ -20,23 +20,23 @@ pub(super) struct RemoteTable {
     pub(super) columns: Vec<RemoteColumn>,
     pub(super) partition_key: Vec<String>,
     pub(super) clustering: Vec<String>,
-    /// It is a materialized view, or one of the server's own tables.
+    /// The table is a materialized view, or a system table.
     pub(super) is_view: bool,
 }
 
-/// One of its columns.
+/// A column of the table on the servers.
 #[derive(Debug, Clone)]
 pub(super) struct RemoteColumn {
     pub(super) name: String,
     pub(super) cql: CqlType,
-    /// Where it stands: `partition_key`, `clustering`, `static`, `regular`.
+    /// The kind of column: `partition_key`, `clustering`, `static`, `regular`.
     kind: String,
     position: i32,
 }
 
 #[cfg(test)]
 impl RemoteColumn {
-    /// A column of no server.
+    /// A column for tests.
     pub(super) fn new(name: &str, cql: CqlType, kind: &str) -> Self {
         Self { name: name.to_string(), cql, kind: kind.to_string(), position: 0 }
     }
@@ -49,12 +49,12 @@ impl ColumnName for RemoteColumn {
 }
 
 impl RemoteTable {
-    /// A column by its name.
+    /// Finds a column by name.
     pub(super) fn column(&self, name: &str) -> Option<&RemoteColumn> {
         column_named(&self.columns, name)
     }
 
-    /// The columns of a schema.
+    /// Finds the columns of a schema.
     ///
     /// # Errors
     /// Names the column that is missing, and suggests one.
@@ -67,13 +67,13 @@ impl RemoteTable {
         self.partition_key.iter().chain(&self.clustering).cloned().collect()
     }
 
-    /// Its columns as ours.
+    /// The schema of an undeclared table.
     pub(super) fn inferred(&self, table: &CassandraTable) -> Inferred {
         let has_static = self.columns.iter().any(|c| c.kind == "static");
         let column = |c: &RemoteColumn| InferredColumn {
             name: c.name.clone(),
             data_type: c.cql.natural(),
-            // A partition of which only static columns are there is a row without clustering columns.
+            // A partition with only static columns is a row without clustering columns.
             nullable: !(c.kind == "partition_key" || c.kind == "clustering" && !has_static),
         };
         Inferred {
@@ -98,15 +98,15 @@ impl Access {
         Self { table, client, metadata: MetadataCache::default() }
     }
 
-    /// For messages.
+    /// The connection in messages.
     pub(super) fn what(&self) -> String {
         self.client.what(&self.table.label())
     }
 
-    /// What the servers say of the table, now or a moment ago.
+    /// Returns the servers' metadata of the table, possibly cached.
     ///
     /// # Errors
-    /// When they are away, or there is no such table.
+    /// When the servers are unreachable, or there is no such table.
     pub(super) async fn known(&self) -> Result<Arc<RemoteTable>> {
         match self.metadata.get() {
             Some(remote) => Ok(remote),
@@ -114,7 +114,7 @@ impl Access {
         }
     }
 
-    /// What the servers say of it now.
+    /// Returns the servers' current metadata of the table.
     ///
     /// # Errors
     /// As [`Self::known`].
@@ -126,16 +126,16 @@ impl Access {
         Ok(self.metadata.put(remote))
     }
 
-    /// Forgets it: the table is not what it was.
+    /// Drops the cached metadata: the table was altered.
     pub(super) async fn forget(&self) {
         self.metadata.forget();
         self.client.forget().await;
     }
 
-    /// The table, if there is one.
+    /// Returns the current metadata, if the table exists.
     ///
     /// # Errors
-    /// When the servers are away.
+    /// When the servers are unreachable.
     pub(super) async fn find(&self) -> Result<Option<RemoteTable>> {
         self.found().await.map_err(|failure| failure.error(&self.what()))
     }
@@ -158,7 +158,7 @@ impl Access {
             .into_iter()
             .map(|(name, of, kind, position)| RemoteColumn { name, cql: CqlType::parse(&of, &udts), kind, position })
             .collect();
-        // As CQL itself shows them: the key, then the others by name.
+        // The order of CQL: the key, then the other columns by name.
         let rank = |c: &RemoteColumn| ["partition_key", "clustering", "static"].iter().position(|kind| *kind == c.kind).unwrap_or(3);
         columns.sort_by_key(|c| (rank(c), c.position, c.name.clone()));
         let of_kind = |kind: &str| columns.iter().filter(|c| c.kind == kind).map(|c| c.name.clone()).collect();
@@ -170,7 +170,7 @@ impl Access {
         }))
     }
 
-    /// Rows about tables, read once more when the connection was broken.
+    /// Queries the system tables, once more when the connection was broken.
     async fn asked<R>(&self, cql: &str, cells: &Cells) -> Outcome<Vec<R>>
     where
         R: for<'a, 'b> scylla::deserialize::row::DeserializeRow<'a, 'b>,

@@ -1,4 +1,4 @@
-//! A table as queries that end read it, and joins as of an epoch: ranges of tokens side by side, or reads by key, page by page.
+//! Scans a table for queries that end, and for joins as of an epoch: concurrent token ranges, or reads by key, page by page.
 
 use std::fmt;
 use std::ops::ControlFlow;
@@ -32,13 +32,13 @@ use super::failure::{Failure, Kind};
 use super::filters::{KeyReads, key_reads, may_push};
 use super::remote_table::{Access, RemoteTable};
 
-/// Batches that are read before they are asked for.
+/// Batches that are read ahead.
 const AHEAD: usize = 2;
 
-/// How often a page is asked for again while nodes are busy or away.
+/// How often a page is requested while nodes are busy or unreachable.
 const TRIES: u32 = 5;
 
-/// How long the first new try waits.
+/// How long to wait before the first retry.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// A table to scan.
@@ -63,7 +63,7 @@ impl TableProvider for CassandraScan {
         TableType::Base
     }
 
-    /// Rows are looked at again here.
+    /// Filters are applied again here.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DfResult<Vec<TableProviderFilterPushDown>> {
         let judge = |filter: &&Expr| match may_push(filter) {
             true => TableProviderFilterPushDown::Inexact,
@@ -94,12 +94,12 @@ impl TableProvider for CassandraScan {
     }
 }
 
-/// What is read of a table.
+/// The parts of a table to read.
 #[derive(Debug, Clone)]
 enum Reads {
     /// The whole table, in this number of token ranges.
     Ranges(usize),
-    /// Single partitions, or rows of them.
+    /// Single partitions, or row ranges of them.
     Keys(KeyReads),
 }
 
@@ -147,10 +147,10 @@ impl CassandraScanExec {
     }
 }
 
-/// The greatest LIMIT of CQL.
+/// The maximum LIMIT of CQL.
 const MOST: usize = 2_147_483_647;
 
-/// All tokens in `n` ranges: the first and the last token of each.
+/// Splits all tokens into `n` ranges: the first and the last token of each.
 fn ranges(n: usize) -> Vec<Cells> {
     let width = (1_u128 << 64) / u128::try_from(n).unwrap_or(1).max(1);
     let at = |i: usize| i128::from(i64::MIN) + i128::try_from(width * u128::try_from(i).unwrap_or(0)).unwrap_or(0);
@@ -205,8 +205,8 @@ impl ExecutionPlan for CassandraScanExec {
     }
 }
 
-/// The rows of a SELECT with these values, a page at a time. The next page is read while this one is decoded; it all ends when the query takes no
-/// rows any more.
+/// Streams the rows of a SELECT with these values, page by page. The next page is read while this one is decoded; reading ends when the
+/// stream is dropped.
 pub(super) fn batches(
     access: Arc<Access>,
     selection: Selection,
@@ -251,7 +251,7 @@ pub(super) fn batches(
     stream.build()
 }
 
-/// A SELECT with the table's consistency.
+/// Prepares a SELECT with the table's consistency.
 pub(super) async fn prepared(access: &Access, select: &str) -> Outcome<PreparedStatement> {
     let consistency = for_reads(&access.table);
     let statement = access.client.prepare(select, consistency).await?;
@@ -263,12 +263,12 @@ pub(super) async fn prepared(access: &Access, select: &str) -> Outcome<PreparedS
     Ok(statement)
 }
 
-/// Reads have no consistency ANY.
+/// Reads do not support the consistency ANY.
 pub(super) fn for_reads(table: &CassandraTable) -> Consistency {
     if table.consistency == Consistency::Any { Consistency::One } else { table.consistency }
 }
 
-/// A page, and where the next one is. It is asked for again while nodes are away or busy.
+/// Reads a page, and the state of the next one. Retries while nodes are unreachable or busy.
 async fn fetch(access: &Access, statement: &PreparedStatement, cells: &Cells, next: &mut Option<PagingState>) -> Outcome<QueryRowsResult> {
     let Some(state) = next.take() else { return Err(Failure::away("the answer has ended")) };
     let mut tries = 0;

@@ -1,4 +1,4 @@
-//! A table in Cassandra as something to write: puts and deletes by key that can be done again, and a record of the newest commit.
+//! Tables in Cassandra as sinks: idempotent puts and deletes by key, and a record of the newest commit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,7 +31,7 @@ impl CassandraSink {
     }
 }
 
-/// The statement that makes a table as it is declared.
+/// Returns the statement that creates a table as it is declared.
 fn ddl(table: &CassandraTable) -> String {
     let names = |names: &[String]| names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
     let columns = table.spec.columns.iter().map(|column| format!("{} {}", quoted(&column.name), types::for_create(&column.data_type)));

@@ -1,4 +1,4 @@
-//! Rows as prepared statements, in batches of one partition.
+//! Writes rows with prepared statements, in batches of one partition each.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use super::encode::encode;
 use super::remote_table::{Access, RemoteTable};
 use super::types::CqlType;
 
-/// Bytes of a batch, about: more than this is not faster.
+/// The approximate size of a batch in bytes: larger ones are not faster.
 const BATCH_BYTES: usize = 64 << 10;
 
 /// How rows of a table are written.
@@ -24,7 +24,7 @@ pub(super) struct Statements {
     pub(super) delete: PreparedStatement,
     /// The types of the declared columns at the server.
     types: Vec<CqlType>,
-    /// Places of the partition key among them, and of the clustering columns.
+    /// Indices of the partition key among them, and of the clustering columns.
     partition_key: Vec<usize>,
     clustering: Vec<usize>,
     schema: SchemaRef,
@@ -32,7 +32,7 @@ pub(super) struct Statements {
     batch_rows: usize,
 }
 
-/// What rows are there for.
+/// What a statement does with rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     Put,
@@ -42,7 +42,7 @@ pub(super) enum Action {
 /// A row of a batch.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
-    /// Its place among the rows that were given.
+    /// Its index among the given rows.
     pub(super) place: usize,
     pub(super) action: Action,
     pub(super) cells: Cells,
@@ -50,10 +50,10 @@ pub(super) struct Row {
 }
 
 impl Statements {
-    /// For a table as it is at the server.
+    /// Prepares statements for the table as it is at the server.
     ///
     /// # Errors
-    /// When a column is missing there, or cannot be written, or the declared key is another one.
+    /// When a column is missing there, or cannot be written, or the declared key differs.
     pub(super) async fn prepare(access: &Access, remote: &RemoteTable, schema: &SchemaRef) -> Result<Self> {
         let (table, label) = (&access.table, access.table.label());
         let columns = remote.columns_of(table, schema)?;
@@ -114,18 +114,18 @@ impl Statements {
         })
     }
 
-    /// Whether the declared columns still have the types for which values are encoded.
+    /// Whether the declared columns still have the types in which values are encoded.
     pub(super) fn still_fit(&self, remote: &RemoteTable) -> bool {
         let same = |(field, of): (&FieldRef, &CqlType)| remote.column(field.name()).is_some_and(|column| column.cql == *of);
         self.schema.fields().iter().zip(&self.types).all(same)
     }
 
-    /// Rows with the types of the table's columns as batches, each of one partition; row i has the write timestamp `begin` + i. Rows that cannot
-    /// be written are refused.
+    /// Encodes rows with the types of the table's columns as batches, each of one partition; row i has the write timestamp `begin` + i.
+    /// Rows that cannot be written are refused.
     pub(super) fn batches(&self, rows: &RecordBatch, begin: i64, refused: &mut Vec<(usize, String)>) -> Vec<Vec<Row>> {
         let weights = rows.columns().get(self.types.len()).and_then(|w| w.as_primitive_opt::<Int64Type>().cloned());
         let mut batches: Vec<Vec<Row>> = Vec::new();
-        // The batch of a partition that has room, and its bytes.
+        // The unfilled batch of each partition, and its bytes.
         let mut open: HashMap<Vec<Cell>, (usize, usize)> = HashMap::new();
         for place in 0..rows.num_rows() {
             let action = if weights.as_ref().is_some_and(|w| w.value(place) < 0) { Action::Delete } else { Action::Put };
@@ -152,7 +152,7 @@ impl Statements {
         batches
     }
 
-    /// A row, and its partition.
+    /// Encodes a row, and its partition key.
     fn row(&self, action: Action, rows: &RecordBatch, place: usize, timestamp: i64) -> std::result::Result<(Vec<Cell>, Row), String> {
         let cell = |i: usize| {
             let of_column = |reason: String| format!("column `{}`: {reason}", self.schema.field(i).name());

@@ -1,4 +1,4 @@
-//! Writes rows to a table: many batches at a time, each until it is taken or refused.
+//! Writes rows to a table: many batches concurrently, each until the server accepts or refuses it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::failure::{Failure, Kind};
 use super::remote_table::Access;
 use super::statements::{Action, Row, Statements};
 
-/// How long a write that nodes had no time for waits before the first new try.
+/// How long to wait before the first retry of a write after a timeout.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A table to write to.
@@ -26,14 +26,14 @@ pub(super) struct Target {
     schema: SchemaRef,
 }
 
-/// A row that the server does not take, and why.
+/// A row that the server refuses, and why.
 pub(super) type Refused = (usize, String);
 
 impl Target {
-    /// Looks at the table, and prepares what is written to it.
+    /// Checks the table, and prepares its statements.
     ///
     /// # Errors
-    /// When the servers are away, or the table is none that the declared one can be written to.
+    /// When the servers are unreachable, or the table does not match the declaration.
     pub(super) async fn open(access: &Arc<Access>) -> Result<Self> {
         let remote = access.look().await?;
         let schema = access.table.spec.writable();
@@ -41,7 +41,7 @@ impl Target {
         Ok(Self { access: Arc::clone(access), statements, schema })
     }
 
-    /// Rows with the types of the table's columns; changes keep their weight behind.
+    /// Casts rows to the types of the table's columns; changes keep their weight as the last column.
     ///
     /// # Errors
     /// When a value does not fit.
@@ -64,7 +64,7 @@ impl Target {
         Ok(refused)
     }
 
-    /// A table that was created anew with other types refuses rows that are not bad.
+    /// Checks that the table was not created again with other types, which would refuse rows that are not bad.
     async fn check_types(&self) -> Outcome<()> {
         let remote = self.access.look().await.map_err(|error| Failure::away(error.message()))?;
         match self.statements.still_fit(&remote) {
@@ -73,7 +73,7 @@ impl Target {
         }
     }
 
-    /// Writes the rows of one partition; when the server refuses them, one by one.
+    /// Writes the rows of one partition; if the server refuses them, one by one.
     async fn write(&self, rows: Vec<Row>) -> Outcome<Vec<Refused>> {
         match self.persist(&rows).await {
             Ok(()) => Ok(Vec::new()),
@@ -93,7 +93,7 @@ impl Target {
         }
     }
 
-    /// Sends rows, again while nodes are away or have too much to do: to write them twice changes nothing.
+    /// Sends rows, with retries while nodes are unreachable or overloaded: writing them twice changes nothing.
     async fn persist(&self, rows: &[Row]) -> Outcome<()> {
         let mut tries = 0;
         loop {
@@ -123,7 +123,7 @@ impl Target {
         self.access.client.write(&batch, &cells).await
     }
 
-    /// The error of a failure. What was known of the table is forgotten: it may have been altered.
+    /// Converts a failure to an error, and drops cached metadata: the table may have been altered.
     pub(super) async fn failed(&self, failure: &Failure) -> crate::common::Error {
         self.access.forget().await;
         failure.error(&self.access.what())

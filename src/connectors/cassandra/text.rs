@@ -1,4 +1,4 @@
-//! Values without a type of ours as texts, and back: UUIDs, addresses, durations, numbers of any length, and what is declared STRING.
+//! Converts values without an SQL type to text and back: UUIDs, addresses, durations, numbers of any length, and columns declared STRING.
 
 use std::net::IpAddr;
 
@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::types::CqlType;
 
-/// Why a value cannot be read or written.
+/// Why a value cannot be decoded or encoded.
 pub(super) type Reason = String;
 
-/// Days before 1970 that a `date` counts from.
+/// The `date` value of 1970-01-01.
 pub(super) const DATE_ZERO: i64 = 1 << 31;
 
 /// Nanoseconds of a day.
@@ -23,10 +23,10 @@ pub(super) fn fixed<const N: usize>(bytes: &[u8]) -> Result<[u8; N], Reason> {
     bytes.try_into().map_err(|_| UNREADABLE.to_string())
 }
 
-/// A scalar value as text.
+/// Decodes a scalar value as text.
 ///
 /// # Errors
-/// When the bytes are none of the type's.
+/// When the bytes are invalid for the type.
 pub(super) fn text_of(of: &CqlType, bytes: &[u8]) -> Result<String, Reason> {
     Ok(match of {
         CqlType::Text | CqlType::Ascii => std::str::from_utf8(bytes).map_err(|_| "is no text")?.to_string(),
@@ -64,10 +64,10 @@ pub(super) fn text_of(of: &CqlType, bytes: &[u8]) -> Result<String, Reason> {
     })
 }
 
-/// The bytes of a text.
+/// Encodes a text.
 ///
 /// # Errors
-/// When the text is no value of the type.
+/// When the text is not a value of the type.
 pub(super) fn bytes_of(of: &CqlType, text: &str) -> Result<Vec<u8>, Reason> {
     let no = || format!("is no `{of}`");
     let trimmed = text.trim();
@@ -128,7 +128,7 @@ pub(super) fn bytes_of(of: &CqlType, text: &str) -> Result<Vec<u8>, Reason> {
     })
 }
 
-/// A date as days since 1970.
+/// Encodes a date, given as days since 1970.
 pub(super) fn date_bytes(days: i32) -> Vec<u8> {
     u32::try_from(i64::from(days) + DATE_ZERO).unwrap_or(0).to_be_bytes().to_vec()
 }
@@ -140,13 +140,13 @@ fn address(bytes: &[u8]) -> Result<IpAddr, Reason> {
     }
 }
 
-/// Scale and number of a `decimal`.
+/// Splits a `decimal` into scale and number.
 pub(super) fn decimal_parts(bytes: &[u8]) -> Result<(i32, &[u8]), Reason> {
     let (scale, unscaled) = bytes.split_at_checked(4).ok_or(UNREADABLE)?;
     Ok((i32::from_be_bytes(fixed(scale)?), unscaled))
 }
 
-/// A whole number in two's complement, the highest byte first, if it is short enough.
+/// Decodes a big-endian integer in two's complement, if it fits.
 pub(super) fn integer(bytes: &[u8]) -> Option<i128> {
     let negative = bytes.first().is_some_and(|byte| *byte >= 0x80);
     let filler = if negative { 0xff } else { 0 };
@@ -160,7 +160,7 @@ pub(super) fn integer(bytes: &[u8]) -> Option<i128> {
     Some(i128::from_be_bytes(all))
 }
 
-/// The shortest bytes of a whole number.
+/// Encodes an integer in as few bytes as possible.
 pub(super) fn shortest(value: i128) -> Vec<u8> {
     let bytes = value.to_be_bytes();
     let filler = if value < 0 { 0xff } else { 0 };
@@ -194,7 +194,7 @@ fn integer_text(bytes: &[u8]) -> String {
     text
 }
 
-/// The bytes of a whole number of any length.
+/// Encodes an integer of any length.
 fn integer_bytes(text: &str) -> Option<Vec<u8>> {
     if let Ok(value) = text.parse::<i128>() {
         return Some(shortest(value));
@@ -206,7 +206,7 @@ fn integer_bytes(text: &str) -> Option<Vec<u8>> {
     if digits.is_empty() || digits.len() > 10_000 || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    // The lowest byte first.
+    // Little-endian.
     let mut bytes: Vec<u8> = Vec::new();
     for digit in digits.bytes() {
         let mut carry = u32::from(digit - b'0');
@@ -233,7 +233,7 @@ fn negated(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A whole number with a point before its last digits.
+/// Inserts the decimal point before the last digits of an integer.
 fn pointed(digits: &str, scale: i32) -> Result<String, Reason> {
     let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |digits| ("-", digits));
     let Ok(scale) = usize::try_from(scale) else {
@@ -251,7 +251,7 @@ fn pointed(digits: &str, scale: i32) -> Result<String, Reason> {
     Ok(format!("{sign}{whole}.{fraction}"))
 }
 
-/// Units of a duration: their names, and how many months, days or nanoseconds they are.
+/// Units of durations: names, and the number of months, days or nanoseconds.
 const MONTHS: [(&str, i64); 2] = [("y", 12), ("mo", 1)];
 const DAYS: [(&str, i64); 2] = [("w", 7), ("d", 1)];
 const NANOS: [(&str, i64); 6] =
@@ -310,13 +310,13 @@ fn duration_parts(mut bytes: &[u8]) -> Option<(i32, i32, i64)> {
         let own = if extra >= 7 { 0 } else { u64::from(first) & (0xff >> (extra + 1)) };
         let value = body.iter().fold(own, |value, byte| value << 8 | u64::from(*byte));
         bytes = &bytes[1 + extra..];
-        // Zigzag: the lowest bit is the sign.
+        // Zigzag encoding: the lowest bit is the sign.
         i64::try_from(value >> 1).ok().map(|half| if value & 1 == 1 { !half } else { half })
     };
     Some((i32::try_from(next()?).ok()?, i32::try_from(next()?).ok()?, next()?))
 }
 
-/// A number as Cassandra writes it in durations: the first byte has as many ones at its front as bytes follow.
+/// Appends a number as Cassandra writes it in durations: the first byte has as many leading ones as bytes follow.
 fn vint(value: i64, out: &mut Vec<u8>) {
     let zigzag = ((value << 1) ^ (value >> 63)).cast_unsigned();
     let bits = 64 - usize::try_from(zigzag.leading_zeros()).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! Cassandra's types and ours.
+//! The mapping of Cassandra's types to SQL types.
 //!
 //! | Cassandra | ours |
 //! |---|---|
@@ -21,7 +21,7 @@ use crate::common::{Error, Result};
 
 use super::config::quoted;
 
-/// A column's type, as the server tells it.
+/// A column's type, as the server reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum CqlType {
     Ascii,
@@ -52,15 +52,15 @@ pub(super) enum CqlType {
     Udt(String, Vec<(String, CqlType)>),
     /// A fixed number of elements of fixed size.
     Vector(Box<CqlType>, usize),
-    /// A custom type: bytes.
+    /// A custom type, read as bytes.
     Other(String),
 }
 
-/// The fields of user-defined types, by the types' names: their names and the texts of their types.
+/// User-defined types by name: the names of their fields, and the types as text.
 pub(super) type Udts = BTreeMap<String, Vec<(String, String)>>;
 
 impl CqlType {
-    /// Reads a type as `system_schema` writes it.
+    /// Parses a type as `system_schema` writes it.
     pub(super) fn parse(text: &str, udts: &Udts) -> Self {
         let text = text.trim();
         let Some((name, inner)) = text.strip_suffix('>').and_then(|text| text.split_once('<')) else { return Self::simple(text, udts) };
@@ -111,7 +111,7 @@ impl CqlType {
         }
     }
 
-    /// Bytes of a value within a vector, where all have as many.
+    /// Returns the size of a value within a vector, if all values of the type have the same size.
     pub(super) fn fixed_size(&self) -> Option<usize> {
         match self {
             Self::Float | Self::Int => Some(4),
@@ -120,7 +120,7 @@ impl CqlType {
         }
     }
 
-    /// The type of an undeclared column of this type.
+    /// The type of an undeclared column.
     pub(super) fn natural(&self) -> DataType {
         let list = |of: &Self| DataType::List(Arc::new(Field::new_list_field(of.natural(), true)));
         match self {
@@ -150,7 +150,7 @@ impl CqlType {
         }
     }
 
-    /// Whether values of this type can be read as ones of the declared type.
+    /// Whether values of this type can be read as the declared type.
     pub(super) fn reads_as(&self, declared: &DataType) -> bool {
         use DataType::{Binary, Boolean, Date32, Decimal128, Float32, Float64, Time32, Timestamp, Utf8};
         match (self, declared) {
@@ -177,7 +177,7 @@ impl CqlType {
         }
     }
 
-    /// Whether two values that are equal here have the same bytes there, so that a value of the declared type finds its row.
+    /// Whether values that are equal here have the same bytes there, so that a lookup by a value of the declared type finds its row.
     pub(super) fn finds(&self, declared: &DataType) -> bool {
         match (self, declared) {
             (Self::Text | Self::Ascii | Self::Uuid | Self::TimeUuid | Self::Inet, DataType::Utf8) => true,
@@ -189,7 +189,7 @@ impl CqlType {
         }
     }
 
-    /// Whether the order of such values is the same here and there.
+    /// Whether values of the type have the same order here and there.
     pub(super) fn is_ordered(&self) -> bool {
         self.is_integer() || matches!(self, Self::Text | Self::Ascii | Self::Blob | Self::Date | Self::Timestamp)
     }
@@ -222,7 +222,7 @@ impl fmt::Display for CqlType {
     }
 }
 
-/// The parts between the commas of the outermost level.
+/// Splits at the commas of the outermost level.
 fn parts(text: &str) -> Vec<&str> {
     let (mut parts, mut depth, mut begin) = (Vec::new(), 0_usize, 0);
     for (i, byte) in text.bytes().enumerate() {
@@ -243,7 +243,7 @@ fn parts(text: &str) -> Vec<&str> {
 /// Checks that Cassandra has a type for values of this one.
 ///
 /// # Errors
-/// For a type of which it has none.
+/// For a type that Cassandra does not have.
 pub(super) fn declarable(data_type: &DataType) -> Result<()> {
     use DataType::{Binary, Boolean, Date32, Decimal128, Float32, Float64, Int8, Int16, Int32, Int64, Time32, Timestamp, Utf8};
     match data_type {
@@ -256,7 +256,7 @@ pub(super) fn declarable(data_type: &DataType) -> Result<()> {
     }
 }
 
-/// The type of a column of a table that is created.
+/// The type of a column in a table that is created.
 pub(super) fn for_create(data_type: &DataType) -> String {
     match data_type {
         DataType::Boolean => "boolean".to_string(),

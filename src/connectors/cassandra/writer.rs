@@ -1,4 +1,4 @@
-//! Commits as rows with write timestamps that later ones exceed.
+//! Writes commits as rows with write timestamps that grow from commit to commit.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(super) struct CassandraWriter {
     target: Target,
     row: CommitRow,
     rejects: Rejects,
-    /// The newest write timestamp of a commit that was recorded.
+    /// The newest write timestamp of a recorded commit.
     recorded: i64,
     /// The next write timestamp of the commit that is being written.
     next: Option<i64>,
@@ -29,7 +29,7 @@ impl CassandraWriter {
         Self { target, row, rejects, recorded: recorded.unwrap_or(i64::MIN), next: None }
     }
 
-    /// The first write timestamp of a commit: its clock, in microseconds, if that is above all before.
+    /// Returns the first write timestamp of a commit: its clock, in microseconds, if that exceeds all timestamps before.
     fn begin(&self, commit: &CommitInfo) -> i64 {
         self.recorded.saturating_add(1).max(commit.clock.saturating_mul(1000))
     }
@@ -46,7 +46,7 @@ impl SinkWriter for CassandraWriter {
                 Err(failure) => return Err(self.target.failed(&failure).await),
             };
             self.rejects.reject_rows(rows, refused)?;
-            // Also for rows that were refused: which ones those are may change.
+            // Refused rows use timestamps, too: a retry may refuse other rows.
             self.next = Some(begin.saturating_add(i64::try_from(rows.num_rows()).unwrap_or(i64::MAX)));
         }
         Ok(())
@@ -65,7 +65,7 @@ impl SinkWriter for CassandraWriter {
     }
 }
 
-/// Writes the rows of an INSERT that ends: no record of it, because it is not written again.
+/// Writes the rows of a bounded INSERT, without a recorded commit, because it is never retried.
 pub(super) struct CassandraBulkWriter {
     access: Arc<Access>,
     target: Option<Target>,
@@ -73,7 +73,7 @@ pub(super) struct CassandraBulkWriter {
 }
 
 impl CassandraBulkWriter {
-    /// One that opens the table with the first rows: it may have to be made yet.
+    /// Creates a writer that opens the table with the first rows: it may not exist yet.
     pub(super) fn new(access: Arc<Access>) -> Self {
         Self { access, target: None, next: clock::utc().timestamp_micros() }
     }

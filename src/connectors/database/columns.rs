@@ -1,4 +1,4 @@
-//! Columns of a table on a server, by their names, and rows with their types.
+//! Finds columns of a table on a server by name, and casts rows to their types.
 
 use std::sync::Arc;
 
@@ -15,12 +15,12 @@ pub trait ColumnName {
     fn name(&self) -> &str;
 }
 
-/// A column by its name: the one that is spelled so, else one that differs in case only.
+/// Finds a column by name: an exact match, else one that differs in case only.
 pub fn column_named<'c, C: ColumnName>(columns: &'c [C], name: &str) -> Option<&'c C> {
     columns.iter().find(|c| c.name() == name).or_else(|| columns.iter().find(|c| c.name().eq_ignore_ascii_case(name)))
 }
 
-/// The columns of a declared schema; `label` names the declared table, `table` the one on the server.
+/// Finds the columns of a declared schema; `label` names the declared table, `table` the one on the server.
 ///
 /// # Errors
 /// Names the column that is missing, and suggests one.
@@ -35,7 +35,7 @@ pub fn columns_of<'c, C: ColumnName>(columns: &'c [C], label: &str, table: &str,
     schema.fields().iter().map(found).collect()
 }
 
-/// Rows with the types of `schema`; changes keep their weight behind.
+/// Casts rows to the types of `schema`; changes keep their weight as the last column.
 ///
 /// # Errors
 /// When a value does not fit.
@@ -47,7 +47,7 @@ pub fn cast_to(schema: &SchemaRef, rows: &RecordBatch) -> Result<RecordBatch> {
     };
     let width = schema.fields().len();
     let mut columns: Vec<ArrayRef> = rows.columns().iter().zip(schema.fields()).map(cast).collect::<Result<_, _>>()?;
-    // Which row has a forbidden NULL is found, and told, by the statement.
+    // The statement itself finds and reports a row with a forbidden NULL.
     let nullable = |field: &FieldRef| Arc::new(field.as_ref().clone().with_nullable(true));
     let mut fields: Vec<FieldRef> = schema.fields().iter().map(nullable).collect();
     if let Some(weights) = rows.columns().get(width) {

@@ -1,10 +1,10 @@
-//! What the connectors of database servers share.
+//! Shared code of the connectors of database servers.
 //!
 //! ```text
 //!   mysql ──────┐      source.rs           a table that is read as a whole, or by key
-//!               ├────▶ metadata_cache.rs   columns and keys as the server told them a moment ago
-//!   cassandra ──┘      columns.rs          columns of a table by their names; rows with the types of its columns
-//!                      retry.rs            reads that are tried again while a server is away
+//!               ├────▶ metadata_cache.rs   columns and keys as the server reported them a moment ago
+//!   cassandra ──┘      columns.rs          finds columns by name, casts rows to their types
+//!                      retry.rs            retries of reads while a server is unreachable
 //! ```
 
 pub mod columns;

@@ -1,10 +1,10 @@
-//! Reads that are tried again while a server is away.
+//! Retries reads while a server is unreachable.
 
 use futures::future::BoxFuture;
 
 use crate::common::{ErrorKind, Result};
 
-/// The answer of a read, tried again at most `retries` times while the server is away.
+/// Runs a read, and retries it at most `retries` times while the server is unreachable.
 ///
 /// # Errors
 /// Those of the last attempt.

@@ -1,4 +1,4 @@
-//! A table of a database server as something to read.
+//! The source of a table on a database server.
 
 use std::sync::Arc;
 
@@ -17,17 +17,17 @@ pub struct DatabaseSource {
     identity: String,
     /// The whole table, as batch queries read it.
     table: Arc<dyn TableProvider>,
-    /// The same for joins of streams: cached if the options say so.
+    /// The same for joins with streams: cached if the options say so.
     snapshot: Arc<dyn TableProvider>,
     /// Its rows by key; `None` if the cache holds the whole table.
     lookup: Option<Arc<dyn Lookup>>,
 }
 
 impl DatabaseSource {
-    /// A declared table, given how it is read as a whole and by key; `identity` names it for the commits of jobs.
+    /// Creates the source from the ways to read its table as a whole and by key; `identity` names the table in the commits of jobs.
     ///
     /// # Errors
-    /// When its options for lookups are wrong.
+    /// When its lookup options are invalid.
     pub fn new(spec: &TableSpec, identity: String, table: Arc<dyn TableProvider>, keyed: Arc<dyn Lookup>) -> Result<Self> {
         let lookup = match lookup::cache_of(spec)? {
             Cache::None => Some(keyed),

@@ -1,4 +1,4 @@
-//! The options of a generated table, read once.
+//! The options of a generated table, parsed.
 
 use arrow::datatypes::SchemaRef;
 
@@ -17,11 +17,11 @@ pub(super) struct Config {
     pub(super) fields: Vec<Field>,
     /// Rows per second over all partitions; `None` is unlimited.
     pub(super) rate: Option<i64>,
-    /// How many rows there are.
+    /// The number of rows, if it is limited.
     pub(super) rows: Option<i64>,
     pub(super) partitions: i64,
     pub(super) seed: u64,
-    /// How long before now the first row of a first start lies, in nanoseconds, when rows are tied to the wall clock.
+    /// How long before now the first row of a first start is, in nanoseconds, when rows are tied to the wall clock.
     pub(super) anchor: Option<i128>,
 }
 
@@ -65,7 +65,7 @@ impl Config {
                 Error::sql("a start relative to now needs `rows-per-second`").hint("give a number, or an absolute start and a step")
             );
         }
-        // A sequence with an end is as long as that; tied to the wall clock it goes round instead.
+        // The table ends with its sequences; tied to the wall clock they start again instead.
         let lengths = fields.iter().filter_map(|field| field.sequence.as_ref().and_then(Sequence::length));
         let rows = if anchor.is_some() { rows } else { rows.into_iter().chain(lengths).min() };
         Ok(Self {
@@ -79,7 +79,7 @@ impl Config {
         })
     }
 
-    /// The number of the row that a moment (nanoseconds since 1970) belongs to, counted from 1970.
+    /// Returns the number of the row due at a time (nanoseconds since 1970), counted from 1970.
     pub(super) fn row_at(&self, nanos: i128) -> i64 {
         let rate = i128::from(self.rate.unwrap_or(1));
         i64::try_from((nanos * rate).div_euclid(NANOS)).unwrap_or(i64::MAX)

@@ -1,4 +1,4 @@
-//! How the values of one column, or of something inside one, are made.
+//! The options of a generated field: a column, or a nested value.
 
 use arrow::compute::kernels::cast_utils::string_to_datetime;
 use arrow::datatypes::{DataType, TimeUnit};
@@ -8,7 +8,7 @@ use crate::common::digits::greatest;
 use crate::common::{Error, Result, units};
 use crate::sql::ast::Options;
 
-/// What reading a field needs.
+/// What a field needs to read its options.
 pub(super) struct Scope<'a> {
     pub(super) options: &'a Options,
     pub(super) rate: Option<i64>,
@@ -19,35 +19,35 @@ pub(super) struct Scope<'a> {
 pub(super) struct Field {
     pub(super) data_type: DataType,
     pub(super) null_rate: f64,
-    /// Counts up; else values are random.
+    /// A sequence; else values are random.
     pub(super) sequence: Option<Sequence>,
-    /// Inclusive bounds of random whole numbers; of DECIMAL the unscaled ones.
+    /// Inclusive bounds of random integers; for DECIMAL of the unscaled values.
     pub(super) whole: (i128, i128),
-    /// Bounds of random floating point numbers.
+    /// Bounds of random floating-point numbers.
     pub(super) float: (f64, f64),
-    /// Of strings, bytes and collections.
+    /// The length of strings, bytes and collections.
     pub(super) length: usize,
     pub(super) var_len: bool,
     /// How far back random times go, in nanoseconds.
     pub(super) max_past: u64,
-    /// What is inside an ARRAY, MAP or ROW.
+    /// The fields inside an ARRAY, MAP or ROW.
     pub(super) inner: Vec<Field>,
 }
 
 /// A sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sequence {
-    /// Whole numbers, as text for STRING. With a declared end there are no rows after it; otherwise they go round.
+    /// Integers, as text for STRING. With a declared end the table ends there; otherwise they start again.
     Numbers { start: i128, last: i128, ends: bool },
     /// Times in nanoseconds since 1970: row k is `start + k * step.0 / step.1`.
     Times { start: i128, step: (i128, i128) },
-    /// Times tied to the wall clock: row k (counted from 1970) is `k * step.0 / step.1`, plus what this column's start lies
-    /// after the first one's.
+    /// Times tied to the wall clock: row k (counted from 1970) is `k * step.0 / step.1`, plus the difference between the starts of this
+    /// column and of the first one.
     Relative { ago: i128, step: (i128, i128) },
 }
 
 impl Sequence {
-    /// How many values there are, if it ends.
+    /// The number of values, if the sequence ends.
     pub(super) fn length(&self) -> Option<i64> {
         match self {
             Self::Numbers { start, last, ends: true } => Some(i64::try_from(last - start + 1).unwrap_or(i64::MAX)),
@@ -112,7 +112,7 @@ fn number<T: std::str::FromStr>(scope: &Scope<'_>, path: &str, name: &str) -> Re
     text.trim().parse().map(Some).map_err(|_| wrong(path, name, text, "give a number, or `true` or `false` for `var-len`"))
 }
 
-/// The bounds that a whole number type has, or DECIMAL.
+/// Returns the bounds of an integer type, or of DECIMAL.
 fn range(data_type: &DataType) -> Option<(i128, i128)> {
     Some(match data_type {
         DataType::Int8 => (i8::MIN.into(), i8::MAX.into()),
@@ -139,7 +139,7 @@ fn whole(scope: &Scope<'_>, path: &str, data_type: &DataType) -> Result<(i128, i
     Ok((min, max))
 }
 
-/// A number as its type holds it: DECIMAL without its point.
+/// Parses a number for its type: DECIMAL as the unscaled value.
 fn unscaled(text: &str, data_type: &DataType) -> Option<i128> {
     let text = text.trim();
     let DataType::Decimal128(_, scale) = data_type else { return text.parse().ok() };
@@ -191,7 +191,7 @@ fn sequence(scope: &Scope<'_>, path: &str, data_type: &DataType) -> Result<Seque
         return Err(Error::option(&format!("{path}.end"), format!("is less than `{path}.start`")));
     }
     let greatest = match data_type {
-        // The unscaled bound counts digits behind the point, too.
+        // The unscaled bound includes the fractional digits.
         DataType::Decimal128(_, scale) => most / 10_i128.pow(u32::from(scale.unsigned_abs())),
         _ => most,
     };
@@ -220,7 +220,7 @@ fn times(scope: &Scope<'_>, path: &str, start: &str) -> Result<Sequence> {
     Ok(Sequence::Times { start: nanos, step })
 }
 
-/// Nanoseconds in the unit of a timestamp; saturates where the calendar ends anyway.
+/// Converts nanoseconds to the unit of a timestamp; saturates where the calendar ends anyway.
 pub(super) fn in_unit(nanos: i128, unit: TimeUnit) -> i64 {
     let divisor = match unit {
         TimeUnit::Second => 1_000_000_000,
@@ -231,7 +231,7 @@ pub(super) fn in_unit(nanos: i128, unit: TimeUnit) -> i64 {
     i64::try_from(nanos.div_euclid(divisor)).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
 }
 
-/// `-30 s`, in nanoseconds; `None` if the text is no time relative to now.
+/// Parses `-30 s` as nanoseconds; `None` if the text is not relative to now.
 fn ago(text: &str) -> Option<i128> {
     let duration = units::duration(text.trim().strip_prefix('-')?).ok()?;
     i128::try_from(duration.as_nanos()).ok()

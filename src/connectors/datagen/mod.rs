@@ -1,13 +1,13 @@
-//! `'connector' = 'datagen'`: rows out of nothing, for demonstrations, benches and tests.
+//! `'connector' = 'datagen'`: generated rows, for demonstrations, benches and tests.
 //!
-//! Options are Flink's. A value depends on nothing but the seed, the column and the row's number, so a restarted job goes on
-//! with exactly the rows that it would have seen. What Flink does not have:
+//! Options are Flink's. A value depends only on the seed, the column and the row's number, so a restarted job continues with exactly the
+//! rows that it would have seen. Flink does not have:
 //!
 //! - `'rows-per-second' = 'unlimited'`: as fast as they are read.
 //! - A sequence of a TIMESTAMP column, for event time: `'fields.ts.start' = '2024-05-01 12:00:00'` gives row k that time plus
 //!   k / rows-per-second (or k steps of `fields.ts.step`). A start relative to now, `'-30 s'`, ties rows to the wall clock:
 //!   the row of 12:00:00 is always the same row, it is due at 12:00:00, and at the first start the last 30 s are due at once.
-//!   Other sequences go round from their end to their start then.
+//!   Other sequences then start again after their end.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ mod values;
 
 pub use source::DatagenSource;
 
-/// Tables of made-up rows.
+/// The connector of generated tables.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct DatagenConnector;
 

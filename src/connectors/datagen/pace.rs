@@ -9,7 +9,7 @@ const MILLI: i128 = 1_000_000;
 /// The pace of one reader.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Pace {
-    /// Everything is due.
+    /// Every row is due at once.
     None,
     /// Row k is due k / rate after 1970.
     Wall { rate: i64 },
@@ -34,12 +34,12 @@ impl Pace {
         match self {
             Self::None => i64::MAX,
             Self::Wall { rate } => rows(rate, now),
-            // One is due at once.
+            // The first row is due at once.
             Self::Start { rate, first, at } => first.saturating_add(rows(rate, now - at)).saturating_add(1),
         }
     }
 
-    /// Milliseconds until a row that is not due yet is.
+    /// Returns the milliseconds until a row is due.
     pub(super) fn wait(self, row: i64, now: i64) -> i64 {
         let (rate, row, since) = match self {
             Self::None => return 0,

@@ -1,4 +1,4 @@
-//! Made-up rows as something to read. Row k of the table is row k / P of partition k mod P.
+//! The source of generated rows. Row k of the table is row k / P of partition k mod P.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use super::values::{Moment, Random, Slot};
 /// Rows per batch of a bounded read.
 const BATCH: i64 = 8192;
 
-/// A table of made-up rows.
+/// A table of generated rows.
 #[derive(Debug, Clone)]
 pub struct DatagenSource {
     config: Arc<Config>,
@@ -33,10 +33,10 @@ pub struct DatagenSource {
 }
 
 impl DatagenSource {
-    /// A source of the rows that a table declares.
+    /// Creates a source of the rows that a table declares.
     ///
     /// # Errors
-    /// Names the option that is wrong, and what would be right.
+    /// Names the invalid option, and what would be valid.
     pub fn new(table: &TableSpec) -> Result<Self> {
         Self::with_clock(table, Arc::new(SystemClock))
     }
@@ -47,14 +47,14 @@ impl DatagenSource {
     /// As [`Self::new`].
     pub fn with_clock(table: &TableSpec, clock: Arc<dyn Clock>) -> Result<Self> {
         let config = Arc::new(Config::read(table)?);
-        // Makes a row of every column, so that a type that cannot be made is found now.
+        // Generates one row of every column, so that a type that cannot be generated is an error now.
         config.rows(0, 0, 1, &Projection::all(&config.schema), clock.now()).map_err(|e| e.context(format!("table `{}`", table.name)))?;
         Ok(Self { config, name: table.name.clone(), clock })
     }
 }
 
 impl Config {
-    /// Rows `[start, end)` of a partition.
+    /// Generates rows `[start, end)` of a partition.
     fn rows(&self, partition: i64, start: i64, end: i64, projection: &Projection, now: i64) -> Result<RecordBatch> {
         let moment = Moment { now, anchor: self.anchor };
         let mut columns = Vec::with_capacity(projection.indices().len());
@@ -72,7 +72,7 @@ impl Config {
 }
 
 impl DatagenSource {
-    /// The rows that a read which begins now gives, by partition.
+    /// Returns the ranges of a read that begins now.
     fn ranges(&self, mode: StartMode) -> Result<Vec<PartitionRange>> {
         let config = &self.config;
         let nanos = |millis: i64| i128::from(millis) * 1_000_000;
@@ -85,7 +85,7 @@ impl DatagenSource {
         };
         let last = match (config.rows, config.anchor, mode) {
             (Some(rows), ..) => Some(first.saturating_add(rows)),
-            // Tied to the wall clock there is a history up to now.
+            // Tables tied to the wall clock have a history up to now.
             (None, Some(_), StartMode::History) => Some(config.row_at(nanos(now)).max(first)),
             (None, None, StartMode::History) => {
                 return Err(Error::sql(format!("table `{}` never ends, so a batch query over it would not either", self.name))
@@ -189,7 +189,7 @@ impl SplitEnumerator for DatagenEnumerator {
     }
 }
 
-/// Hands out what is due; rows are made when they are asked for, so nothing is read ahead.
+/// Returns rows that are due; rows are generated when they are requested, so nothing is read ahead.
 struct DatagenReader {
     config: Arc<Config>,
     clock: Arc<dyn Clock>,
@@ -201,12 +201,12 @@ struct DatagenReader {
     partitions: Vec<PartitionRange>,
     paused: Vec<i32>,
     pace: Pace,
-    /// Which partition is looked at first.
+    /// The partition to look at first.
     turn: usize,
 }
 
 impl DatagenReader {
-    /// The offset up to which rows of a partition are due and wanted.
+    /// Returns the end of a partition's rows that are due and requested.
     fn limit(&self, range: &PartitionRange, due: i64) -> i64 {
         let due = if due == i64::MAX { i64::MAX } else { self.config.offset(range.partition.into(), due) };
         due.min(range.end.unwrap_or(i64::MAX)).max(range.start)
@@ -252,7 +252,7 @@ impl DatagenReader {
         Ok(fetched)
     }
 
-    /// Milliseconds until something is due.
+    /// Returns the milliseconds until the next row is due.
     fn pause_before_next(&self) -> Option<u64> {
         let open = |range: &&PartitionRange| range.end.is_none_or(|end| range.start < end) && !self.paused.contains(&range.partition);
         let now = self.clock.now();
@@ -273,7 +273,7 @@ impl SourceReader for DatagenReader {
             if fetched.rows() > 0 || finished || left.is_zero() || max_rows == 0 {
                 return Ok(fetched);
             }
-            // A millisecond at least, so that a clock that stands still does not turn this into a busy loop.
+            // At least a millisecond, so that a stopped clock does not make this a busy loop.
             let next = self.pause_before_next().map_or(left, |ms| Duration::from_millis(ms.max(1)));
             tokio::time::sleep(next.min(left)).await;
         }

@@ -30,7 +30,7 @@ fn table(columns: &[(&str, DataType)], pairs: &[(&str, &str)]) -> Arc<TableSpec>
     })
 }
 
-/// Stands still until it is advanced.
+/// A clock that moves only when it is advanced.
 #[derive(Debug)]
 struct FixedClock(AtomicI64);
 
@@ -140,7 +140,7 @@ async fn a_start_relative_to_now_is_tied_to_the_wall_clock() {
     let mut run = conformance::enumerator(&source).unwrap();
     let from = run.start(StartMode::Declared).await.unwrap();
     let mut reader = run.reader(from.clone(), Projection::columns(&source.schema(), &[0, 1]).unwrap(), Prefetch::default()).unwrap();
-    // The past 30 seconds at once, and nothing of the future.
+    // The past 30 seconds at once, and no row of the future.
     let mut rows = 0;
     let mut first = i64::MAX;
     let mut last: i64 = 0;
@@ -158,7 +158,7 @@ async fn a_start_relative_to_now_is_tied_to_the_wall_clock() {
         }
     }
     assert_eq!((rows, first, last), (30_000, clock.now() - 30_000, clock.now() - 1));
-    // Another reader, an hour later, from where this one stood: the same rows as if it had gone on.
+    // Another reader, an hour later, from the same position: the same rows as if the first one had continued.
     clock.advance(3_600_000);
     let stood: Vec<PartitionRange> = reader
         .next(0, Duration::ZERO)

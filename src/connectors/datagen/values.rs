@@ -1,4 +1,4 @@
-//! Values of columns, each a function of the seed, the column and the row's number alone (times "now" apart).
+//! Generates values of columns, each a function of the seed, the column and the row's number alone (times "now" excepted).
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::field::{Field, Sequence, in_unit};
 /// Milliseconds of a day.
 const DAY: i64 = 86_400_000;
 
-/// A small generator of random numbers (splitmix64), cheap to make for every value.
+/// A small random number generator (splitmix64), cheap to create for every value.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Random(u64);
 
@@ -37,13 +37,13 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// From 0 to 1, without 1.
+    /// Returns a number from 0 (included) to 1 (excluded).
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit exactly")]
     fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// Both bounds can come out.
+    /// Returns a number between both bounds, which are included.
     fn between(&mut self, (min, max): (i128, i128)) -> i128 {
         let span = max.wrapping_sub(min).cast_unsigned();
         let wide = (u128::from(self.next()) << 64) | u128::from(self.next());
@@ -55,14 +55,14 @@ impl Random {
     }
 }
 
-/// One value to make.
+/// One value to generate.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Slot {
     pub(super) random: Random,
     pub(super) row: i64,
 }
 
-/// What all values of a batch share.
+/// The times that all values of a batch share.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moment {
     /// The wall clock in milliseconds, for random times.
@@ -72,7 +72,7 @@ pub(super) struct Moment {
 }
 
 impl Field {
-    /// The values of these slots.
+    /// Generates the values of these slots.
     pub(super) fn array(&self, slots: &mut [Slot], moment: Moment) -> Result<ArrayRef> {
         let nulls: Option<Vec<bool>> =
             (self.null_rate > 0.0).then(|| slots.iter_mut().map(|slot| slot.random.unit() >= self.null_rate).collect());
@@ -98,7 +98,7 @@ impl Field {
                 Arc::new(array.with_timezone_opt($zone.clone()))
             }};
         }
-        // The same for all rows: dates and times of day are the current ones, as in Flink.
+        // All rows have the same value: dates and times of day are the current ones, as in Flink.
         let same = |value: i64| -> Vec<Option<i32>> {
             let value = i32::try_from(value).unwrap_or(i32::MAX);
             (0..slots.len()).map(|i| valid(i).then_some(value)).collect()
@@ -172,7 +172,7 @@ impl Field {
         self.inner.get(index).ok_or_else(|| unsupported(&self.data_type))
     }
 
-    /// The slots of the elements of collections.
+    /// Returns the slots of the elements of collections.
     fn spread(&self, slots: &mut [Slot]) -> (Vec<Slot>, OffsetBuffer<i32>) {
         let mut inner = Vec::with_capacity(slots.len() * self.length);
         for slot in slots.iter_mut() {
@@ -223,7 +223,7 @@ impl Field {
         }
     }
 
-    /// A time in nanoseconds since 1970.
+    /// Generates a time in nanoseconds since 1970.
     fn nanos(&self, slot: &mut Slot, moment: Moment) -> i128 {
         let row = i128::from(slot.row);
         match self.sequence {

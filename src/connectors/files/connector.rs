@@ -1,4 +1,4 @@
-//! `'connector' = 'filesystem'`.
+//! The connector of tables on files: `'connector' = 'filesystem'`.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub struct FilesConnector {
 }
 
 impl FilesConnector {
-    /// One whose tables are in these buckets.
+    /// A connector whose S3 tables are in these buckets.
     pub fn new(buckets: Arc<Buckets>) -> Self {
         Self { buckets }
     }
@@ -73,7 +73,7 @@ impl Connector for FilesConnector {
     }
 
     fn table_of(&self, name: &str) -> Option<Options> {
-        // What is a path, but says too little, is refused with a reason, instead of as a table that does not exist.
+        // A name that is a path, but an incomplete one, is refused with a reason, instead of as an unknown table.
         if !name.contains('/') && extension(name).is_none() {
             return None;
         }
@@ -107,7 +107,7 @@ impl Connector for FilesConnector {
     }
 }
 
-/// An error with the table that it is about, unless that is called by its path, which errors name anyway.
+/// Adds the table to an error, unless the table is named by its path, which errors name anyway.
 fn named(table: &TableSpec, error: Error) -> Error {
     if table.option("path") == Some(&table.name) { error } else { error.context(format!("table `{}`", table.name)) }
 }

@@ -1,8 +1,8 @@
-//! What a Kafka table needs from a broker, so that a real cluster and the in-process topic log are used alike.
+//! The interface of a Kafka table to a broker, the same for a real cluster and the in-process topic log.
 //!
-//! Two forms: `librdkafka` talks to Apache Kafka; `embedded` is the topic log of `--embedded` and `demo`. Both run the
-//! same conformance suite. Everything that gives a Kafka table its meaning (startup modes, metadata columns, bad records,
-//! exactly-once commits) is written once, above this trait.
+//! It has two implementations: `librdkafka` talks to Apache Kafka; `embedded` is the topic log of `--embedded` and `demo`. Both pass the
+//! same conformance suite. Everything that gives a Kafka table its meaning (startup modes, metadata columns, bad records, exactly-once
+//! commits) is written once, above this trait.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -13,14 +13,14 @@ use bytes::Bytes;
 
 use crate::common::Result;
 
-/// A record as it is read, borrowed from the fetch buffer.
+/// A record that was read, borrowed from the fetch buffer.
 #[derive(Clone, Copy)]
 pub struct Record<'a> {
     /// Its partition.
     pub partition: i32,
     /// Its offset.
     pub offset: i64,
-    /// Milliseconds since 1970, if it has a time.
+    /// Milliseconds since 1970, if the record has a time.
     pub timestamp: Option<i64>,
     /// Who set the time.
     pub timestamp_type: TimestampType,
@@ -36,11 +36,11 @@ pub struct Record<'a> {
 
 /// The headers of a record.
 pub trait Headers {
-    /// Calls `f` with each header in order.
+    /// Calls `f` for each header, in order.
     fn each(&self, f: &mut dyn FnMut(&str, Option<&[u8]>));
 }
 
-/// Who set a record's time, in Flink's words.
+/// What set a record's time, in Flink's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimestampType {
     /// `NoTimestampType`.
@@ -65,21 +65,21 @@ impl TimestampType {
 /// A record to write.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OutRecord {
-    /// A fixed partition, else the partitioner (`murmur2_random`) chooses by key.
+    /// A fixed partition; without one the partitioner (`murmur2_random`) chooses by key.
     pub partition: Option<i32>,
-    /// Milliseconds since 1970, else now.
+    /// Milliseconds since 1970; without one the time of writing.
     pub timestamp: Option<i64>,
     /// The key.
     pub key: Option<Bytes>,
     /// The value; `None` is a tombstone.
     pub value: Option<Bytes>,
-    /// Headers; one without a value is `None`.
+    /// The headers; a header without a value has `None`.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
-    /// One more header, behind those: the same of many records.
+    /// One more header after those, shared by many records.
     pub common: Option<CommonHeader>,
 }
 
-/// A header that many records have in common.
+/// A header that many records share.
 pub type CommonHeader = (&'static str, Bytes);
 
 impl OutRecord {
@@ -93,7 +93,7 @@ impl OutRecord {
         })
     }
 
-    /// How many bytes a batch takes that holds only this record, uncompressed: what a topic's `max.message.bytes` is compared with.
+    /// The size in bytes of an uncompressed batch that holds only this record: brokers compare it with the topic's `max.message.bytes`.
     pub fn batch_size(&self) -> usize {
         // Lengths are variable-length numbers in zigzag: 7 bits of twice the value per byte.
         let number = |n: usize| (usize::BITS - (n << 1).leading_zeros()).div_ceil(7).max(1) as usize;
@@ -106,13 +106,13 @@ impl OutRecord {
     }
 }
 
-/// What stands in front of the records of a batch.
+/// The size of the header of a batch.
 const BATCH_HEADER: usize = 61;
 
 /// How large a record may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// The client takes no larger ones.
+    /// The client refuses larger ones.
     pub client: usize,
     /// The topic's `max.message.bytes`, compared with compressed batches.
     pub topic: usize,
@@ -129,60 +129,60 @@ pub struct PartitionBounds {
     pub latest: i64,
 }
 
-/// Where one partition stands in a consumer.
+/// The position of a consumer in one partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Position {
     /// The partition.
     pub partition: i32,
-    /// The offset after everything handed out, gaps (control records, aborted, compacted) included.
+    /// The offset after everything returned, gaps (control records, aborted, compacted) included.
     pub next: i64,
     /// The newest last stable offset that the broker has reported, if any.
     pub end: Option<i64>,
-    /// True when the broker has confirmed, in its newest answer and without an error since, that nothing stands behind `next`.
+    /// True when the broker has confirmed, in its newest answer and without an error since, that there is nothing at or after `next`.
     pub at_end: bool,
 }
 
-/// A cluster, or the log that stands in for one.
+/// A Kafka cluster, or the in-process log that replaces one.
 #[async_trait]
 pub trait Broker: Debug + Send + Sync {
-    /// How messages name it: `host:port`, or `embedded`.
+    /// The address shown in messages: `host:port`, or `embedded`.
     fn address(&self) -> String;
 
     /// The names of all topics. Fails with kind `Unavailable` when no broker answers within `timeout`.
     async fn topics(&self, timeout: Duration) -> Result<Vec<String>>;
 
-    /// How many partitions a topic has; `None` if there is no such topic.
+    /// Returns the number of partitions of a topic; `None` if there is no such topic.
     async fn partitions(&self, topic: &str) -> Result<Option<usize>>;
 
-    /// The id of a topic, which differs from that of a deleted topic of the same name; `None` if the brokers have no topic ids.
+    /// Returns the id of a topic, which differs from that of a deleted topic of the same name; `None` if the brokers have no topic ids.
     async fn topic_id(&self, _topic: &str) -> Result<Option<String>> {
         Ok(None)
     }
 
-    /// Makes a topic, with the broker's default number of partitions if none is given. A topic that is there already is
-    /// no error. Returns the number of partitions.
+    /// Creates a topic, with the broker's default number of partitions if none is given. A topic that exists is no error. Returns the
+    /// number of partitions.
     async fn create_topic(&self, topic: &str, partitions: Option<usize>) -> Result<usize>;
 
-    /// The bounds of every partition.
+    /// Returns the bounds of every partition.
     async fn bounds(&self, topic: &str) -> Result<Vec<PartitionBounds>>;
 
-    /// Waits until every record now in the topic is committed or aborted, so that all consumers see it: a transaction is committed
-    /// before its end marker is written to each partition. False if that takes longer than `patience`.
+    /// Waits until every record now in the topic is committed or aborted, so that all consumers see it: a transaction is committed before
+    /// its end marker is written to each partition. Returns false if that takes longer than `patience`.
     async fn settle(&self, _topic: &str, _patience: Duration) -> Result<bool> {
         Ok(true)
     }
 
-    /// For every partition the first offset whose record's time is ≥ `timestamp` ms, or its end.
+    /// Returns for every partition the first offset whose record's time is ≥ `timestamp` ms, or its end.
     async fn offsets_for_time(&self, topic: &str, timestamp: i64) -> Result<BTreeMap<i32, i64>>;
 
-    /// Offsets that a group has committed, with their metadata, for the partitions that have one. Waits for transactions
-    /// that are still open on them (as read_committed).
+    /// Returns the offsets that a group has committed, with their metadata, for the partitions that have one. Waits for transactions that
+    /// are still open on them (as read_committed).
     async fn committed(&self, group: &str, topic: &str) -> Result<BTreeMap<i32, (i64, String)>>;
 
     /// Commits offsets of a group outside of any transaction (for information only).
     async fn commit_group(&self, group: &str, topic: &str, offsets: &[(i32, i64)]) -> Result<()>;
 
-    /// Starts reading partitions at offsets; an offset that is gone is an error, never a jump.
+    /// Starts reading partitions at offsets; an offset that was deleted is an error and never skipped.
     fn consumer(&self, topic: &str, from: &[(i32, i64)]) -> Result<Box<dyn Consumer>>;
 
     /// One of `consumers` that read a topic side by side. Together they hold as many fetched records as one.
@@ -196,7 +196,7 @@ pub trait Broker: Debug + Send + Sync {
     /// A producer. With `transactional_id` it fences older ones of the same id before it returns.
     async fn producer(&self, transactional_id: Option<&str>) -> Result<Box<dyn Producer>>;
 
-    /// A producer that writes to this topic, and so makes no batch that is larger than it takes.
+    /// Creates a producer for this topic, whose batches are no larger than the topic allows.
     async fn producer_to(&self, _topic: &str, transactional_id: Option<&str>) -> Result<Box<dyn Producer>> {
         self.producer(transactional_id).await
     }
@@ -204,29 +204,29 @@ pub trait Broker: Debug + Send + Sync {
 
 /// Reads records. Blocking: it needs its own thread.
 pub trait Consumer: Send {
-    /// Hands out up to `max` records, waiting up to `wait` for the first. Returns how many there were.
+    /// Passes up to `max` records to `each`, waiting up to `wait` for the first. Returns how many there were.
     ///
     /// # Errors
-    /// `Data` when an offset is gone (retention) or the topic is; transport errors are not errors: librdkafka reconnects,
-    /// and [`Self::outage`] tells.
+    /// `Data` when an offset was deleted (retention) or the topic was; transport errors are not errors: librdkafka reconnects, and
+    /// [`Self::outage`] reports them.
     fn poll(&mut self, max: usize, wait: Duration, each: &mut dyn FnMut(Record<'_>)) -> Result<usize>;
 
-    /// Where every assigned partition stands.
+    /// Returns the position of every assigned partition.
     fn positions(&mut self) -> Vec<Position>;
 
-    /// Since when and why no broker answers, if so.
+    /// Returns since when and why no broker answers, during an outage.
     fn outage(&self) -> Option<(std::time::Instant, String)>;
 
     /// Reads more partitions of the topic, from these offsets.
     fn add(&mut self, from: &[(i32, i64)]) -> Result<()>;
 
-    /// Reads these partitions no further for now, all others again.
+    /// Pauses these partitions and resumes all others.
     fn pause(&mut self, partitions: &[i32]) -> Result<()>;
 }
 
 /// Writes records.
 ///
-/// Without a transactional id `begin` and `commit` only bracket: `commit` waits until all is acknowledged.
+/// Without a transactional id, `begin` and `commit` only delimit a batch: `commit` waits until all is acknowledged.
 #[async_trait]
 pub trait Producer: Send {
     /// Opens a transaction.
@@ -244,12 +244,12 @@ pub trait Producer: Send {
     /// Drops everything since `begin`.
     async fn abort(&mut self) -> Result<()>;
 
-    /// Whether a record can be given this time.
+    /// Whether a record can have this time.
     fn takes_time(&self, _millis: i64) -> bool {
         true
     }
 
-    /// How large records may be, if there is a limit.
+    /// Returns the limits on the size of records, if there are any.
     fn limits(&self) -> Option<Limits> {
         None
     }

@@ -1,4 +1,4 @@
-//! What a Kafka table says, read once: topic, modes, formats, keys and what happens to bad records.
+//! The options of a Kafka table, parsed once: topic, modes, formats, keys and what happens to bad records.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,13 +21,13 @@ use super::{metadata, offsets, record_layout};
 pub struct KafkaTable {
     /// The declaration.
     pub spec: Arc<TableSpec>,
-    /// What its records say: each is a row, the newest row of its key, or a change.
+    /// What its records mean: each is a row, the newest row of its key, or a change.
     pub changes: Changes,
     /// The topic.
     pub topic: String,
     /// `properties.bootstrap.servers`, empty if not given.
     pub bootstrap: String,
-    /// All other `properties.*` that are the client's business, without the prefix.
+    /// All other `properties.*` that belong to the client, without the prefix.
     pub properties: Vec<(String, String)>,
     /// `properties.group.id`.
     pub group: Option<String>,
@@ -53,12 +53,12 @@ pub struct KafkaTable {
     pub partitioner: Partitioner,
 }
 
-/// Where to begin without an offset.
+/// Where to begin when there is no committed offset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reset {
     /// At the oldest record.
     Earliest,
-    /// Behind the newest.
+    /// After the newest record.
     Latest,
 }
 
@@ -67,9 +67,9 @@ pub enum Reset {
 pub enum Startup {
     /// The oldest record.
     Earliest,
-    /// Behind the newest record.
+    /// After the newest record.
     Latest,
-    /// What the group has committed.
+    /// The offsets that the group has committed.
     Group,
     /// The first record at or after a time in milliseconds.
     Timestamp(i64),
@@ -80,11 +80,11 @@ pub enum Startup {
 /// `scan.bounded.mode`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bounded {
-    /// Goes on for ever.
+    /// Never ends.
     Never,
     /// Ends at the newest record at the start.
     Latest,
-    /// Ends at what the group has committed.
+    /// Ends at the offsets that the group has committed.
     Group,
     /// Ends at the first record at or after a time in milliseconds.
     Timestamp(i64),
@@ -104,19 +104,19 @@ pub enum Guarantee {
 /// `sink.partitioner`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Partitioner {
-    /// By key as Java does; without a key the client chooses.
+    /// By key as Java does; for a record without a key the client chooses.
     Default,
-    /// All to one partition, as a Flink sink of parallelism 1.
+    /// All records go to one partition, as for a Flink sink of parallelism 1.
     Fixed,
-    /// In turn.
+    /// Round robin.
     RoundRobin,
 }
 
 impl KafkaTable {
-    /// Reads and checks a declaration, without connecting to anything.
+    /// Parses and checks a declaration, without connecting to anything.
     ///
     /// # Errors
-    /// Names the table and the option that is wrong, and what would be right.
+    /// Names the table and the invalid option, and lists what is valid.
     pub fn read(spec: Arc<TableSpec>) -> Result<Self> {
         let name = spec.name.clone();
         Self::read_inner(spec).map_err(|e| e.in_table(&name))
@@ -129,7 +129,7 @@ impl KafkaTable {
         let changes = record_layout::changes(&spec)?;
         let key = record_layout::key(&spec)?;
         let value = record_layout::value(&spec, &changes, key.as_ref())?;
-        // Makes what is made for every read, so that a column that a format cannot hold is found now.
+        // Creates the decoders of a read once, so that a column that a format cannot hold is an error now.
         for side in key.iter().chain([&value]) {
             formats::decoder(&side.format, &side.schema, &Projection::all(&side.schema), &side.options)?;
         }
@@ -153,7 +153,7 @@ impl KafkaTable {
         })
     }
 
-    /// Whether it is an `upsert-kafka` table: a record without a value takes the row of its key away.
+    /// Whether it is an `upsert-kafka` table: a record without a value deletes the row of its key.
     pub fn is_upsert(&self) -> bool {
         is_upsert(&self.spec)
     }
@@ -163,8 +163,8 @@ impl KafkaTable {
         self.spec.primary_key.iter().any(|k| k == column)
     }
 
-    /// The columns as reading yields them: with the weight if records say changes, and where a record can tell the key alone
-    /// all others may be NULL.
+    /// The columns of the rows read: with the weight if records are changes; where a record may hold the key alone, all other columns are
+    /// nullable.
     pub fn read_schema(&self) -> SchemaRef {
         let columns = self.spec.columns.iter();
         let mut fields: Vec<Field> = match &self.changes {
@@ -236,7 +236,7 @@ fn properties(spec: &TableSpec) -> Result<Properties> {
 }
 
 fn startup(spec: &TableSpec) -> Result<Startup> {
-    // What an upsert topic says began with its first record.
+    // The content of an upsert topic is complete only from its first record on.
     let default = if is_upsert(spec) { "earliest-offset" } else { "group-offsets" };
     Ok(match spec.option("scan.startup.mode").unwrap_or(default) {
         "earliest-offset" => Startup::Earliest,
@@ -259,14 +259,14 @@ fn bounded(spec: &TableSpec) -> Result<Bounded> {
     })
 }
 
-/// How often new partitions are looked for, if nothing is said: as Flink does.
+/// The default interval between looks for new partitions, as in Flink.
 const DISCOVERY: Duration = Duration::from_secs(300);
 
 fn discovery(spec: &TableSpec) -> Result<Option<Duration>> {
     let option = "scan.topic-partition-discovery.interval";
     let interval = match spec.option(option) {
         None => DISCOVERY,
-        // In Flink everything that is not positive turns it off.
+        // In Flink every value that is not positive disables discovery.
         Some(text) if text.trim().starts_with('-') => Duration::ZERO,
         Some(text) => units::duration(text).map_err(|e| e.in_option(option))?,
     };

@@ -1,8 +1,8 @@
-//! What every [`Broker`] has to do, as a suite that each implementation runs against itself.
+//! The conformance suite of [`Broker`], which each implementation runs against itself.
 //!
 //! The cases are plain functions that return what is wrong as an error, so that they run from a unit test (the
-//! in-process topic log) as well as from a test that needs a server. Every case makes topics, groups and transactional
-//! ids of its own under `prefix`; nothing else may use names that begin with it.
+//! in-process topic log) as well as from a test that needs a server. Every case creates its own topics, groups and transactional ids, whose
+//! names begin with `prefix`; nothing else may use such names.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::broker::{Broker, Consumer, OutRecord, Position, Record, TimestampType
 use crate::common::clock::{self, Clock, SystemClock};
 use crate::common::{Error, ErrorKind, Result};
 
-/// How long anything here may take.
+/// The time limit of each step.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Fails a case with a message.
@@ -25,7 +25,7 @@ macro_rules! ensure {
     };
 }
 
-/// A record as it was read.
+/// A record that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Seen {
     partition: i32,
@@ -65,7 +65,7 @@ fn texts(seen: &[Seen]) -> Vec<String> {
     seen.iter().map(Seen::text).collect()
 }
 
-/// Reads until every partition is at its end, and says where they stand then.
+/// Reads until every partition is at its end, and returns the records and the positions.
 fn read_to_end(consumer: &mut dyn Consumer) -> Result<(Vec<Seen>, Vec<Position>)> {
     let (mut seen, begin) = (Vec::new(), clock::instant());
     loop {
@@ -78,7 +78,7 @@ fn read_to_end(consumer: &mut dyn Consumer) -> Result<(Vec<Seen>, Vec<Position>)
     }
 }
 
-/// Everything that a topic holds.
+/// Reads everything that a topic holds.
 async fn read_all(broker: &dyn Broker, topic: &str) -> Result<Vec<Seen>> {
     let from: Vec<_> = broker.bounds(topic).await?.iter().map(|b| (b.partition, b.earliest)).collect();
     Ok(read_to_end(&mut *broker.consumer(topic, &from)?)?.0)
@@ -113,7 +113,7 @@ pub async fn all(broker: &dyn Broker, prefix: &str) -> Result<()> {
     an_offset_that_is_gone_is_an_error(broker, prefix).await.map_err(|e| e.context("an_offset_that_is_gone_is_an_error"))
 }
 
-/// Topics: made once, found by name, missing ones are missing and are not made by asking.
+/// Topics are created once and found by name; asking for a missing topic does not create it.
 pub async fn topics_are_made_and_found(broker: &dyn Broker, prefix: &str) -> Result<()> {
     let (topic, missing) = (format!("{prefix}-made"), format!("{prefix}-missing"));
     ensure!(!broker.address().is_empty(), "a broker has an address");
@@ -175,11 +175,11 @@ pub async fn records_come_back_as_written(broker: &dyn Broker, prefix: &str) -> 
     Ok(())
 }
 
-/// `murmur2_random`: the same key goes where Java's producer would put it; no key goes anywhere.
+/// `murmur2_random`: a key goes to the partition that Java's producer would choose; records without a key go anywhere.
 pub async fn keys_choose_partitions_as_java_does(broker: &dyn Broker, prefix: &str) -> Result<()> {
     let topic = format!("{prefix}-keys");
     broker.create_topic(&topic, Some(8)).await?;
-    // murmur2 of Kafka's own tests, sign bit off, modulo 8.
+    // The hashes are from Kafka's own tests: sign bit off, modulo 8.
     let expected: HashMap<&[u8], i32> = [
         (&b"21"[..], (-973_932_308_i32 & 0x7fff_ffff) % 8),
         (b"foobar", (-790_332_482_i32 & 0x7fff_ffff) % 8),
@@ -208,7 +208,7 @@ pub async fn keys_choose_partitions_as_java_does(broker: &dyn Broker, prefix: &s
     Ok(())
 }
 
-/// A consumer begins at its offsets, reads only its partitions, and knows where it stands before the first record.
+/// A consumer begins at its offsets, reads only its partitions, and knows its positions before the first record.
 pub async fn reading_starts_where_it_is_told(broker: &dyn Broker, prefix: &str) -> Result<()> {
     let topic = format!("{prefix}-start");
     broker.create_topic(&topic, Some(3)).await?;
@@ -257,7 +257,7 @@ pub async fn many_records_keep_their_order(broker: &dyn Broker, prefix: &str) ->
     Ok(())
 }
 
-/// A consumer at the end sees what is written then, soon, and is at the end again.
+/// A consumer at the end soon sees new records, and is at the end again.
 pub async fn new_records_arrive_at_a_waiting_consumer(broker: &dyn Broker, prefix: &str) -> Result<()> {
     let topic = format!("{prefix}-tail");
     broker.create_topic(&topic, Some(1)).await?;
@@ -291,7 +291,7 @@ pub async fn offsets_are_found_by_time(broker: &dyn Broker, prefix: &str) -> Res
     Ok(())
 }
 
-/// Nothing of a transaction is seen before it commits, then all of it; the end is the last stable offset.
+/// No record of a transaction is seen before it commits, then all are; the end is the last stable offset.
 pub async fn open_transactions_are_invisible(broker: &dyn Broker, prefix: &str) -> Result<()> {
     let topic = format!("{prefix}-open");
     broker.create_topic(&topic, Some(1)).await?;
@@ -308,7 +308,7 @@ pub async fn open_transactions_are_invisible(broker: &dyn Broker, prefix: &str) 
     ensure!(texts(&seen) == ["before"], "an open transaction is invisible: {seen:?}");
     ensure!(positions[0].next == 1, "the end is the last stable offset: {positions:?}");
     producer.commit().await?;
-    // The marker is written after the producer was answered; until then the end stays where it was.
+    // The marker is written after the broker has answered the producer; until then the end does not move.
     let (mut seen, begin) = (Vec::new(), clock::instant());
     loop {
         let (more, positions) = read_to_end(&mut *consumer)?;
@@ -338,7 +338,7 @@ pub async fn aborted_records_leave_gaps(broker: &dyn Broker, prefix: &str) -> Re
         producer.abort().await?;
     }
     let begin = clock::instant();
-    // The marker of the last abort is written after the producer was answered, so the end may still move once.
+    // The marker of the last abort is written after the broker has answered the producer, so the end may still move once.
     let (seen, positions, latest) = loop {
         let (seen, positions) = read_to_end(&mut *broker.consumer(&topic, &[(0, 0)])?)?;
         let latest = broker.bounds(&topic).await?[0].latest;
@@ -349,7 +349,7 @@ pub async fn aborted_records_leave_gaps(broker: &dyn Broker, prefix: &str) -> Re
     ensure!(texts(&seen) == ["kept 0", "kept 1", "kept 2"], "aborted records are never seen: {seen:?}");
     ensure!(positions[0].next == latest, "the gap at the end is passed: {positions:?}, latest {latest}");
     ensure!(clock::since(begin) < Duration::from_secs(10), "it took {:?}", clock::since(begin));
-    // An abort of nothing, and a commit of nothing, are fine.
+    // Empty transactions can be aborted and committed.
     producer.begin().await?;
     producer.abort().await?;
     producer.begin().await?;
@@ -376,7 +376,7 @@ pub async fn an_offset_commits_with_its_transaction(broker: &dyn Broker, prefix:
     producer.abort().await?;
     let found = broker.committed(&group, &topic).await?;
     ensure!(found.get(&0).map(|f| f.0) == Some(2), "an aborted offset does not count: {found:?}");
-    // A copy that died in the middle: its successor sees the state before.
+    // A producer that died in the middle of a transaction: its successor sees the state before.
     producer.begin().await?;
     producer.send(&topic, vec![value(1, "4")]).await?;
     producer.send_offset(&group, &topic, 4, "died").await?;
@@ -389,9 +389,9 @@ pub async fn an_offset_commits_with_its_transaction(broker: &dyn Broker, prefix:
     Ok(())
 }
 
-/// While a transaction is open on an offset, a question for it waits for the outcome.
+/// While a transaction is open on an offset, a query for that offset waits for the outcome.
 ///
-/// Not part of [`all`]: a log that applies a transaction in one step has nothing undecided that could be waited for.
+/// Not part of [`all`]: a log that applies a transaction in one step never has an undecided one.
 pub async fn committed_offsets_wait_for_open_transactions(broker: &dyn Broker, prefix: &str) -> Result<()> {
     let (topic, group) = (format!("{prefix}-wait"), format!("{prefix}-wait-group"));
     broker.create_topic(&topic, Some(1)).await?;
@@ -424,7 +424,7 @@ pub async fn groups_keep_offsets(broker: &dyn Broker, prefix: &str) -> Result<()
     Ok(())
 }
 
-/// A second producer of an id ends the first one's transaction, and the first one learns of it.
+/// A second producer of an id aborts the first one's transaction, and the first one gets an error.
 pub async fn a_newer_producer_fences_the_older(broker: &dyn Broker, prefix: &str) -> Result<()> {
     let (topic, id) = (format!("{prefix}-fence"), format!("{prefix}-fence-id"));
     broker.create_topic(&topic, Some(1)).await?;
@@ -448,7 +448,7 @@ pub async fn a_newer_producer_fences_the_older(broker: &dyn Broker, prefix: &str
     Ok(())
 }
 
-/// Paused partitions are not read, lose nothing, and are never said to be at their end.
+/// Paused partitions are not read, lose no records, and are never reported to be at their end.
 pub async fn paused_partitions_wait(broker: &dyn Broker, prefix: &str) -> Result<()> {
     let topic = format!("{prefix}-pause");
     broker.create_topic(&topic, Some(2)).await?;
@@ -479,7 +479,7 @@ pub async fn paused_partitions_wait(broker: &dyn Broker, prefix: &str) -> Result
     Ok(())
 }
 
-/// An offset that the topic does not have is an error that names it, never a jump.
+/// An offset that the topic no longer has is an error that names it, and is never skipped.
 pub async fn an_offset_that_is_gone_is_an_error(broker: &dyn Broker, prefix: &str) -> Result<()> {
     let topic = format!("{prefix}-gone");
     broker.create_topic(&topic, Some(1)).await?;

@@ -1,4 +1,4 @@
-//! `'connector' = 'kafka'` and `'connector' = 'upsert-kafka'`: one connector, whose records say rows or the newest row of a key.
+//! `'connector' = 'kafka'` and `'connector' = 'upsert-kafka'`: one connector, whose records are rows or the newest row of a key.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,7 +15,7 @@ use super::broker::Broker;
 use super::options::{APPEND, UPSERT};
 use super::{EmbeddedBroker, KafkaSink, KafkaSource, KafkaTable, metadata, options, peek};
 
-/// Makes a client for bootstrap servers and the `properties.*` of a table (without the prefix).
+/// Creates a client for bootstrap servers and the `properties.*` of a table (without the prefix).
 pub type BrokerFactory = Arc<dyn Fn(&str, &[(String, String)]) -> Result<Arc<dyn Broker>> + Send + Sync>;
 
 /// Bootstrap servers and properties, in order.
@@ -39,26 +39,26 @@ impl fmt::Debug for KafkaConnector {
 }
 
 impl KafkaConnector {
-    /// Over real clusters.
+    /// A connector to real clusters.
     pub fn new(make: BrokerFactory) -> Self {
         Self { brokers: Arc::new(Brokers::Real { make, made: Mutex::default() }), name: APPEND }
     }
 
-    /// Over the in-process topic log, whatever bootstrap servers a table names.
+    /// A connector to the in-process topic log, whatever bootstrap servers a table names.
     pub fn embedded(broker: Arc<EmbeddedBroker>) -> Self {
         Self { brokers: Arc::new(Brokers::Embedded(broker)), name: APPEND }
     }
 
-    /// `upsert-kafka` on the same clusters, with the same clients.
+    /// Returns the `upsert-kafka` connector, with the same clusters and clients.
     #[must_use]
     pub fn upsert(&self) -> Self {
         Self { brokers: Arc::clone(&self.brokers), name: UPSERT }
     }
 
-    /// The client of a table.
+    /// Returns the client of a table.
     ///
     /// # Errors
-    /// When no broker is named, or a property cannot be used.
+    /// When no broker is named, or a property is invalid.
     pub fn broker(&self, table: &KafkaTable) -> Result<Arc<dyn Broker>> {
         let (make, made) = match &*self.brokers {
             Brokers::Embedded(broker) => return Ok(Arc::clone(broker) as Arc<dyn Broker>),

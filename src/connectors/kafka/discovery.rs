@@ -1,4 +1,4 @@
-//! What becomes of a topic while a job reads it: more partitions, or another topic of the same name.
+//! Watches a topic while a job reads it: for new partitions, and for a new topic of the same name.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::connectors::PartitionRange;
 use super::broker::Broker;
 use super::config::KafkaTable;
 
-/// Looks at a topic now and then.
+/// Looks at a topic in intervals.
 pub(super) struct Discovery {
     broker: Arc<dyn Broker>,
     table: Arc<KafkaTable>,
@@ -21,15 +21,15 @@ pub(super) struct Discovery {
 }
 
 impl Discovery {
-    /// For a read of these partitions; `None` if they are all that will be read: it ends by itself, or the table says so.
+    /// Starts from these partitions; `None` if no others will be read: the read is bounded, or the table disables discovery.
     pub(super) fn new(table: &Arc<KafkaTable>, broker: &Arc<dyn Broker>, from: &[PartitionRange]) -> Option<Self> {
         let every = table.discovery.filter(|_| from.iter().all(|r| r.end.is_none()))?;
         let known = from.iter().map(|r| r.partition).collect();
         Some(Self { broker: Arc::clone(broker), table: Arc::clone(table), every, known })
     }
 
-    /// Sends new partitions, each once, until the receiver is closed. It sends an error last: the topic was deleted and created
-    /// again, so offsets of the old one are invalid.
+    /// Sends each new partition once, until the receiver is closed. Its last message is an error: the topic was deleted and created again,
+    /// so offsets of the old one are invalid.
     pub(super) async fn run(mut self, found: UnboundedSender<Result<Vec<PartitionRange>>>) {
         let mut id = None;
         loop {
@@ -47,7 +47,7 @@ impl Discovery {
                     let _ = found.send(Err(error));
                     return;
                 }
-                // The reader says what is wrong with the topic; here it is only looked at again.
+                // The reader reports what is wrong with the topic; discovery only tries again.
                 Err(error) => tracing::debug!("{}: new partitions could not be looked for: {error}", self.table.label()),
             }
             tokio::time::sleep(self.every).await;

@@ -1,6 +1,6 @@
-//! One step of reading: poll, decode per partition, find out where every partition stands.
+//! One step of reading: polls, decodes each partition, and updates the position of every partition.
 //!
-//! Both ways to read go through here: the bounded stream of a batch query and the prefetching thread of a job.
+//! Both ways to read use it: the bounded stream of a batch query and the prefetching thread of a job.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,15 +19,15 @@ use super::rows::RowDecoder;
 /// How often the warning about an outage is repeated.
 const WARN_EVERY: Duration = Duration::from_secs(10);
 
-/// What one step brought.
+/// The result of one step.
 #[derive(Debug, Default)]
 pub(super) struct Step {
     pub(super) pieces: Vec<OffsetBatch>,
-    /// Every partition, exhausted ones, too.
+    /// Every partition, including exhausted ones.
     pub(super) states: Vec<PartitionState>,
 }
 
-/// Reads records of one topic and makes rows of them.
+/// Reads records of one topic and decodes them into rows.
 pub(super) struct Fetcher {
     table: Arc<KafkaTable>,
     address: String,
@@ -36,7 +36,7 @@ pub(super) struct Fetcher {
     partitions: BTreeMap<i32, Reading>,
     counters: Arc<SourceCounters>,
     paused: Vec<i32>,
-    /// The partitions that the consumer was last asked to pause.
+    /// The partitions that the consumer was last told to pause.
     applied: Vec<i32>,
     warning: Warning,
     warned_outage: Option<Instant>,
@@ -46,7 +46,7 @@ struct Reading {
     pending: Pending,
     state: PartitionState,
     bound: Option<i64>,
-    /// A record at or behind the bound was seen.
+    /// A record at or after the bound was seen.
     beyond: bool,
     /// The offset after the last record that was seen.
     seen: i64,
@@ -81,7 +81,7 @@ impl Fetcher {
         })
     }
 
-    /// Whether every partition is read to its declared end.
+    /// Whether every partition was read to its declared end.
     pub(super) fn exhausted(&self) -> bool {
         self.partitions.values().all(|r| r.state.exhausted)
     }
@@ -103,7 +103,7 @@ impl Fetcher {
         self.paused = partitions;
     }
 
-    /// Reads more partitions, too.
+    /// Adds ranges to read.
     pub(super) fn add(&mut self, ranges: &[PartitionRange]) -> Result<()> {
         let Some(consumer) = &mut self.consumer else { return Ok(()) };
         consumer.add(&ranges.iter().map(|r| (r.partition, r.start)).collect::<Vec<_>>())?;
@@ -111,7 +111,7 @@ impl Fetcher {
         Ok(())
     }
 
-    /// Polls once and decodes what came. What comes is handed out at once; nothing waits for a batch to fill.
+    /// Polls once and decodes the records. They are returned at once; no step waits for a batch to fill.
     pub(super) fn step(&mut self, max: usize, wait: Duration) -> Result<Step> {
         let Some(consumer) = &mut self.consumer else {
             return Ok(Step { pieces: Vec::new(), states: self.states() });
@@ -128,7 +128,7 @@ impl Fetcher {
         let (mut tombstones, mut bytes) = (0, 0);
         consumer.poll(max, wait, &mut |record| {
             let Some(reading) = partitions.get_mut(&record.partition) else { return };
-            // A record fetched before the end was assigned, or returned twice.
+            // The record was fetched before the end was assigned, or returned twice.
             if reading.state.exhausted || record.offset < reading.seen {
                 return;
             }
@@ -213,7 +213,7 @@ impl Reading {
         Self { pending: Pending::new(partition), state, bound: end, beyond: false, seen: start }
     }
 
-    /// Takes over where the consumer stands. A bounded partition stops exactly at its bound.
+    /// Updates a partition from the consumer's position. A bounded partition stops exactly at its bound.
     fn settle(&mut self, position: &Position, outage: bool) {
         let state = &mut self.state;
         if state.exhausted {
@@ -223,7 +223,7 @@ impl Reading {
         state.end = position.end.or(state.end);
         state.at_end = position.at_end && !outage;
         let Some(bound) = self.bound else { return };
-        // Gaps (control records, aborted transactions, compaction) can reach over the bound, so there need not be a record there.
+        // Gaps (control records, aborted transactions, compaction) can extend over the bound, so there may be no record there.
         let confirmed = state.at_end && state.end.is_some_and(|end| end >= bound);
         if self.beyond || state.position >= bound || confirmed {
             state.position = bound;

@@ -11,17 +11,17 @@ use super::broker::{Broker, PartitionBounds};
 /// The header that every record of a sink carries: `<owner>:<incarnation>:<n>:<attempt>`.
 pub(super) const HEADER: &str = "millstream.commit";
 
-/// Whose records they are: `<job uuid>/<sink>`. Several sinks of a job may write to one topic, each at its own pace, and what
-/// one of them has written says nothing of the others.
+/// The owner of records: `<job uuid>/<sink>`. Several sinks of a job may write to one topic, each at its own pace, and the records of one
+/// of them say nothing about the others.
 pub(super) fn owner(writer: &Writer) -> String {
     format!("{}/{}", writer.job_uuid, writer.sink)
 }
-/// How many offsets at the end of each partition are looked at.
+/// How many offsets at the end of each partition are searched.
 const DEPTH: i64 = 1_000;
-/// How long the broker may take.
+/// The time limit of the search.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Incarnation, number and try of the newest commit of this owner.
+/// Finds incarnation, number and attempt of the newest commit of this owner.
 pub(super) async fn newest(broker: &Arc<dyn Broker>, topic: &str, owner: &str) -> Result<Option<(u64, Recorded)>> {
     if broker.partitions(topic).await?.is_none() {
         return Ok(None);
@@ -63,7 +63,7 @@ fn scan(broker: &dyn Broker, topic: &str, owner: &str, bounds: &[PartitionBounds
     }
 }
 
-/// Incarnation, number and try, if the header is of this owner.
+/// Parses incarnation, number and attempt, if the header belongs to this owner.
 fn parse(value: &[u8], owner: &str) -> Option<(u64, Recorded)> {
     let rest = std::str::from_utf8(value).ok()?.strip_prefix(owner)?.strip_prefix(':')?;
     let mut parts = rest.split(':');

@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use crate::common::{Error, Result, suggest};
 use crate::connectors::TableSpec;
 
-/// One of them.
+/// A metadata column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metadata {
     /// The topic's name.
@@ -19,11 +19,11 @@ pub enum Metadata {
     Offset,
     /// The record's time.
     Timestamp,
-    /// Who set it.
+    /// What set the record's time.
     TimestampType,
     /// The leader epoch.
     LeaderEpoch,
-    /// All headers; of several with one name the last counts.
+    /// All headers; of several with the same name the last counts.
     Headers,
 }
 
@@ -38,12 +38,12 @@ const ALL: [(&str, Metadata); 7] = [
 ];
 
 impl Metadata {
-    /// The one of that key.
+    /// The metadata column of that key.
     pub fn from_key(key: &str) -> Option<Self> {
         ALL.iter().find(|(name, _)| *name == key).map(|(_, metadata)| *metadata)
     }
 
-    /// The type that it has by itself.
+    /// The type of its values before a cast to the declared type.
     pub fn data_type(self) -> DataType {
         match self {
             Self::Topic | Self::TimestampType => DataType::Utf8,
@@ -57,7 +57,7 @@ impl Metadata {
         }
     }
 
-    /// Whether an INSERT can fill it.
+    /// Whether an INSERT can fill the column.
     pub fn writable(self) -> bool {
         matches!(self, Self::Timestamp | Self::Headers)
     }
@@ -68,7 +68,7 @@ pub fn all() -> Vec<(&'static str, DataType)> {
     ALL.iter().map(|(key, metadata)| (*key, metadata.data_type())).collect()
 }
 
-/// Checks that every metadata column of a table is known and of a type that its values can take.
+/// Checks that every metadata column of a table is known and has a type to which its values can be cast.
 ///
 /// # Errors
 /// Names the column.

@@ -1,4 +1,4 @@
-//! Metadata of records as columns, in the types that metadata has by itself.
+//! Converts the metadata of records into Arrow columns.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::common::{Error, Result};
 use super::metadata::Metadata;
 use super::pending::{Headers, Pending};
 
-/// A metadata column in its own type, one value per record.
+/// Builds a metadata column in its native type, one value per record.
 pub(super) fn metadata_column(metadata: Metadata, declared: &DataType, topic: &str, pending: &Pending) -> Result<ArrayRef> {
     let count = pending.len();
     Ok(match metadata {
@@ -38,7 +38,7 @@ fn headers_column(declared: &DataType, headers: &[Headers]) -> Result<ArrayRef> 
     for headers in headers {
         let mut count = 0;
         for (i, (key, value)) in headers.iter().enumerate() {
-            // A map has a key once; of several headers with one name the last counts.
+            // A map has each key once; of several headers with the same name the last counts.
             if headers[i + 1..].iter().all(|(later, _)| later != key) {
                 keys.append_value(key);
                 values.append_option(value.as_deref().or((!fields[1].is_nullable()).then_some(&[])));

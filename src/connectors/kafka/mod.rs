@@ -1,12 +1,12 @@
-//! Kafka topics as tables: real clusters, and the in-process topic log behind the same trait.
+//! Kafka topics as tables: real clusters, and the in-process topic log, which implements the same trait.
 //!
 //! ```text
-//!  connector ─▶ config (the declaration) ─▶ source ─▶ startup (where to begin) ─▶ fetch (poll, rows) ─▶ follow | read
+//!  connector ─▶ config (the declaration) ─▶ source ─▶ startup (where to begin) ─▶ fetch (poll, rows) ─▶ reader | read
 //!                                        └▶ sink (transactions that hold the commit's number)
-//!  what a record says:  kafka            a row                                    config, sides
-//!                       upsert-kafka     the newest row of its key, or its end    rows (tombstones), writer
+//!  what a record is:    kafka            a row                                    config, record_layout
+//!                       upsert-kafka     the newest row of its key, or a delete   rows (tombstones), writer
 //!                       debezium-json    a change, one or two rows with weights   formats/debezium
-//!  all over the trait in broker: embedded, or Apache Kafka through librdkafka
+//!  all use the trait in broker: embedded, or Apache Kafka through librdkafka
 //! ```
 
 pub mod broker;

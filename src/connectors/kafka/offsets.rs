@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-/// Reads Flink's spelling of offsets per partition; `None` if it is something else, or names a partition twice.
+/// Parses Flink's syntax of offsets per partition; `None` if the text is invalid, or names a partition twice.
 pub fn parse(text: &str) -> Option<BTreeMap<i32, i64>> {
     let mut offsets = BTreeMap::new();
     for pair in text.split(';').map(str::trim).filter(|pair| !pair.is_empty()) {

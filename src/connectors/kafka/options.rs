@@ -7,10 +7,10 @@ use crate::formats;
 
 /// The append-only connector: each record is a row.
 pub const APPEND: &str = "kafka";
-/// The connector whose records replace the one of their key.
+/// The connector whose records replace the previous record of their key.
 pub const UPSERT: &str = "upsert-kafka";
 
-/// Whether a declaration is of `upsert-kafka`.
+/// Whether a table uses `upsert-kafka`.
 pub(super) fn is_upsert(spec: &TableSpec) -> bool {
     spec.connector == UPSERT
 }
@@ -24,10 +24,10 @@ pub(super) const BOUNDED_MODES: &[&str] = &["unbounded", "latest-offset", "group
 pub(super) const GUARANTEES: &[&str] = &["exactly-once", "at-least-once", "none"];
 pub(super) const PARTITIONERS: &[&str] = &["default", "fixed", "round-robin"];
 
-/// What only `kafka` knows: an upsert topic has its key and its partitions by the primary key.
+/// Options of `kafka` only: the primary key of an upsert table decides its keys and partitions.
 const APPEND_ONLY: &[&str] = &["format", "key.fields", "topic-pattern", "sink.partitioner", "sink.semantic"];
 
-/// The options of one of the two connectors, without its formats'.
+/// The options of one of the two connectors, without those of its formats.
 fn of_connector(upsert: bool) -> Vec<OptionSpec> {
     let mut options = own();
     if upsert {
@@ -38,7 +38,7 @@ fn of_connector(upsert: bool) -> Vec<OptionSpec> {
     options
 }
 
-/// The options of `kafka` itself.
+/// The connector's own options, of both kinds of table.
 fn own() -> Vec<OptionSpec> {
     let text = OptionSpec::text;
     let one_of = OptionSpec::one_of;
@@ -111,7 +111,7 @@ pub fn all(upsert: bool) -> Vec<OptionSpec> {
     options
 }
 
-/// The options that this table may have: the connector's and those of the formats that it names.
+/// The options that this table may have: those of the connector and of the formats that it names.
 pub fn of_table(table: &TableSpec) -> Vec<OptionSpec> {
     let mut options = of_connector(is_upsert(table));
     if let Some(format) = table.option("value.format").or(table.option("format")) {

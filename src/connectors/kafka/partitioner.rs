@@ -1,4 +1,4 @@
-//! Which partition a key goes to: `murmur2_random`, so that keys land where Java's producers put them.
+//! The partition of a key: `murmur2_random`, so that keys go where Java's producers put them.
 
 /// Java's murmur2 over the key's bytes.
 pub fn murmur2(data: &[u8]) -> u32 {
@@ -26,7 +26,7 @@ pub fn murmur2(data: &[u8]) -> u32 {
     h ^ (h >> 15)
 }
 
-/// The partition of a key among `partitions`; the caller chooses one for a record without a key.
+/// Returns the partition of a key among `partitions`; for a record without a key the caller chooses one.
 pub fn partition(key: &[u8], partitions: usize) -> usize {
     (murmur2(key) & 0x7fff_ffff) as usize % partitions.max(1)
 }
@@ -35,7 +35,7 @@ pub fn partition(key: &[u8], partitions: usize) -> usize {
 mod tests {
     use super::*;
 
-    /// The vectors of Kafka's own `UtilsTest.testMurmur2`.
+    /// The test vectors of Kafka's own `UtilsTest.testMurmur2`.
     #[test]
     fn hashes_as_java_does() {
         for (key, hash) in [

@@ -1,8 +1,8 @@
-//! The newest messages of a topic, raw beside what a table makes of them.
+//! Reads the newest messages of a topic, raw and decoded.
 //!
 //! ```text
 //!  per partition   ......[ last n ]     from further back until there are n: control records and compaction leave gaps
-//!  together        the newest n by time, partition, offset ─▶ decoded as the table says
+//!  together        the newest n by time, partition, offset ─▶ decoded as the table declares
 //! ```
 //! The startup and bounded modes of the table do not apply here, and a message that cannot be decoded does not fail the query.
 
@@ -25,16 +25,16 @@ use super::pending::{Headers as Stored, Pending};
 use super::rows::RowDecoder;
 use super::startup;
 
-/// How much further back the next look goes when there were too few messages.
+/// The factor by which the next look goes further back when there were too few messages.
 const FURTHER: i64 = 4;
 /// Messages per poll.
 const BATCH: usize = 1024;
-/// How long a poll blocks, and so how soon a reader that was dropped is noticed.
+/// How long a poll blocks, and so how soon it notices that its reader was dropped.
 const POLL: Duration = Duration::from_millis(50);
-/// Gives up after this time without an answer.
+/// The time limit without an answer.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A message as it stands in the topic.
+/// A raw message of the topic.
 #[derive(Debug)]
 struct Message {
     partition: i32,
@@ -86,8 +86,8 @@ impl Message {
     }
 }
 
-/// The newest messages of a table's topic, the newest one last: partition, offset, timestamp, key, raw, decoded. `key` and `raw` are NULL
-/// if the message has none, `decoded` if it is no row: a tombstone in a table that has no deletes, or what cannot be read, of which a
+/// Returns the newest messages of a table's topic, the newest one last: partition, offset, timestamp, key, raw, decoded. `key` and `raw`
+/// are NULL if the message has none, `decoded` if it is no row: a tombstone in a table without deletes, or a bad message, of which a
 /// warning names one.
 ///
 /// # Errors
@@ -104,10 +104,10 @@ pub(super) async fn newest(table: &KafkaTable, broker: Arc<dyn Broker>, wanted: 
     shown(&messages, &decoded)
 }
 
-/// The end of a partition, as far as it is read.
+/// The end of a partition, as far as it was read.
 struct Tail {
     earliest: i64,
-    /// Everything from here on is read.
+    /// Everything from this offset on was read.
     from: i64,
     /// How far back the next look goes.
     back: i64,
@@ -115,7 +115,7 @@ struct Tail {
 }
 
 impl Tail {
-    /// What to read next; `None` if there is enough, or no more.
+    /// Returns the range to read next; `None` if there are enough messages, or no more.
     fn further(&mut self, wanted: usize) -> Option<Range<i64>> {
         if self.kept.len() >= wanted || self.from <= self.earliest {
             return None;
@@ -127,7 +127,7 @@ impl Tail {
     }
 }
 
-/// The newest messages of every partition.
+/// Reads the newest messages of every partition.
 fn last_of_each(
     broker: &dyn Broker,
     topic: &str,
@@ -152,7 +152,7 @@ fn last_of_each(
     }
 }
 
-/// The newest messages of these ranges, by partition.
+/// Reads the newest messages of these ranges, by partition.
 fn read(
     broker: &dyn Broker,
     topic: &str,
@@ -182,7 +182,7 @@ fn read(
             let (address, seconds) = (broker.address(), clock::since(since).as_secs());
             return Err(Error::unavailable(format!("no answer from Kafka at {address} for {seconds} s: {why}")));
         }
-        // Gaps can reach over the end of a range, so there need not be a message there.
+        // Gaps can extend over the end of a range, so there may be no message there.
         let over = consumer.positions().into_iter().filter(|p| {
             let end = ranges.get(&p.partition).map_or(0, |range| range.end);
             p.next >= end || (p.at_end && p.end.is_some_and(|stable| stable >= end))
@@ -196,13 +196,13 @@ fn read(
     Ok(found)
 }
 
-/// What the table makes of messages: by partition and offset.
+/// Decodes messages as the table declares them: by partition and offset.
 fn decode(table: &KafkaTable, messages: &[Message]) -> Result<BTreeMap<(i32, i64), String>> {
     let mut decoder = RowDecoder::new(table, &Projection::all(&table.read_schema()), false)?;
     let mut pending: BTreeMap<i32, Pending> = BTreeMap::new();
     for message in messages {
         let pending = pending.entry(message.partition).or_insert_with(|| Pending::new(message.partition));
-        // One without a value is no row of a table that has no deletes.
+        // A message without a value is no row of a table without deletes.
         let _ = decoder.push(pending, &message.record());
     }
     let (mut decoded, mut bad) = (BTreeMap::new(), Vec::new());

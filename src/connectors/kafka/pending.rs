@@ -1,4 +1,4 @@
-//! Records that were read and wait to be decoded together.
+//! Records that wait to be decoded together.
 
 use crate::formats::Messages;
 
@@ -13,7 +13,7 @@ pub struct Pending {
     pub(super) partition: i32,
     /// Values of the records that have one.
     pub(super) values: Messages,
-    /// Records without a value, ascending; none in a table that has no deletes.
+    /// Records without a value, ascending; empty in a table without deletes.
     pub(super) tombstones: Vec<u32>,
     /// Keys of the records that have one.
     pub(super) keys: Messages,
@@ -27,7 +27,7 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// None of a partition yet.
+    /// An empty buffer of a partition.
     pub fn new(partition: i32) -> Self {
         Self {
             partition,
@@ -43,12 +43,12 @@ impl Pending {
         }
     }
 
-    /// How many records there are.
+    /// The number of records.
     pub fn len(&self) -> usize {
         self.offsets.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no records.
     pub fn is_empty(&self) -> bool {
         self.offsets.is_empty()
     }
@@ -65,7 +65,7 @@ impl Pending {
         self.headers.clear();
     }
 
-    /// Keeps of a record what will be needed: its key and its headers only if they are asked for.
+    /// Adds a record, with its key and its headers only if they are needed.
     pub(super) fn push(&mut self, record: &Record<'_>, keep_key: bool, keep_headers: bool) {
         match record.value {
             Some(value) => self.values.push(value),
@@ -88,13 +88,13 @@ impl Pending {
         }
     }
 
-    /// For every value the record that it is of.
+    /// Returns for every value the index of its record.
     pub(super) fn records(&self) -> Vec<u32> {
         let all = 0..u32::try_from(self.len()).unwrap_or(u32::MAX);
         all.filter(|record| self.tombstones.binary_search(record).is_err()).collect()
     }
 
-    /// A record to be set aside.
+    /// Describes a record to be set aside.
     pub(super) fn bad(&self, record: u32, reason: String) -> Bad {
         let index = record as usize;
         let key = self.key_index.get(index).copied().flatten();
@@ -112,7 +112,7 @@ impl Pending {
     }
 }
 
-/// A record that could not be read.
+/// A record that could not be decoded.
 #[derive(Debug)]
 pub struct Bad {
     /// Its offset.

@@ -1,4 +1,4 @@
-//! What a batch query asks of partitions, offsets and times, taken out of the ranges that it reads.
+//! Prunes the ranges that a batch query reads, by its predicates on partitions, offsets and times.
 
 use crate::common::Result;
 use crate::connectors::{Intervals, MetadataPredicate, PartitionRange};
@@ -6,10 +6,10 @@ use crate::connectors::{Intervals, MetadataPredicate, PartitionRange};
 use super::broker::Broker;
 use super::config::KafkaTable;
 
-/// How many separate ranges of a partition are read; a partition with more is read from the first to the last.
+/// How many separate ranges of a partition are read; a partition with more is read from the first to the last of them.
 const PIECES: usize = 16;
 
-/// The same ranges without what no wanted row can stand in; one that is left empty is gone.
+/// Cuts off the parts of ranges that cannot hold a wanted row, and removes empty ranges.
 ///
 /// # Errors
 /// When the broker does not answer.
@@ -25,9 +25,9 @@ pub(super) async fn prune(
     if let Some(times) = predicate.get("timestamp") {
         match times.hull() {
             None => ranges.clear(),
-            // Only where to begin can be told: before the first record that is not older than t all are older than t, in whatever
-            // order they stand. Behind the first one that is newer there can be older ones, where producers set the time. Brokers do
-            // not find times before 1970.
+            // Only the beginning can be pruned: before the first record that is not older than t all records are older than t, in whatever
+            // order they are. After the first newer record there can be older ones, where producers set the time. Brokers do not find times
+            // before 1970.
             Some((first, _)) if first > 0 && !ranges.is_empty() => {
                 let starts = broker.offsets_for_time(&table.topic, first).await?;
                 for range in &mut ranges {
@@ -44,7 +44,7 @@ pub(super) async fn prune(
     Ok(ranges)
 }
 
-/// What of a range is in a set of offsets.
+/// Intersects a range with a set of offsets.
 fn pieces(range: &PartitionRange, offsets: &Intervals) -> Vec<PartitionRange> {
     let within = Intervals::between(range.start, range.end.map_or(i64::MAX, |end| end.saturating_sub(1))).and(offsets);
     let within = match within.hull() {

@@ -17,14 +17,14 @@ use super::fetch::Fetcher;
 
 /// Rows per poll.
 const BATCH: usize = 8192;
-/// How long a poll blocks, and so how soon a dropped stream is noticed.
+/// How long a poll blocks, and so how soon it notices that the stream was dropped.
 const POLL: Duration = Duration::from_millis(50);
-/// A query gives up after this time without an answer.
+/// The time without an answer after which a query fails.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 type Item = std::result::Result<RecordBatch, DataFusionError>;
 
-/// Reads until everything is exhausted, or `limit` rows are there; stops when the stream is dropped.
+/// Reads until everything is exhausted, or `limit` rows were read; stops when the stream is dropped.
 pub(super) fn stream(fetcher: Fetcher, name: &str, address: String, limit: Option<usize>) -> Result<SendableRecordBatchStream> {
     let schema = fetcher.schema();
     let (sender, receiver) = mpsc::channel(2);
@@ -40,7 +40,7 @@ pub(super) fn stream(fetcher: Fetcher, name: &str, address: String, limit: Optio
 
 fn run(mut fetcher: Fetcher, sender: &mpsc::Sender<Item>, address: &str, mut wanted: usize) -> Result<()> {
     while !fetcher.exhausted() && wanted > 0 {
-        // Records that are no rows (bad ones, tombstones) are made up for by the next step.
+        // Records that yield no row (bad ones, tombstones) are made up for in the next step.
         let step = fetcher.step(wanted.min(BATCH), POLL)?;
         for piece in step.pieces.into_iter().filter(|piece| piece.batch.num_rows() > 0) {
             wanted = wanted.saturating_sub(piece.batch.num_rows());

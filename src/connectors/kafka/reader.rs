@@ -6,8 +6,8 @@
 //!  poll ▶ decode per partition ▶ queue per partition ──▶ next(max_rows, wait)
 //!         stop while the queues hold max_bytes ◀──────── room
 //! ```
-//! A batch can be cut anywhere between two records, so rows remember their offsets, and the position of a partition is
-//! always the first offset that was not handed out.
+//! A batch can be cut anywhere between two records, so rows carry their offsets, and the position of a partition is always the first offset
+//! that was not returned.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -34,7 +34,7 @@ pub(super) struct KafkaReader {
 struct Shared {
     queues: Mutex<Queues>,
     /// Notifies the job of new rows.
-    came: Notify,
+    arrived: Notify,
     /// Notifies the threads that the queues have room again.
     room: Condvar,
 }
@@ -42,7 +42,7 @@ struct Shared {
 #[derive(Default)]
 struct Queues {
     partitions: BTreeMap<i32, Queue>,
-    /// Counts pieces, so that they are handed out in order of arrival.
+    /// Counts batches, so that they are returned in order of arrival.
     arrivals: u64,
     paused: Vec<i32>,
     /// By thread: partitions that it reads from its next poll on.
@@ -61,7 +61,7 @@ struct Queue {
     bytes: usize,
     /// Where its thread stands.
     ahead: Option<PartitionState>,
-    /// The first offset that was not handed out.
+    /// The first offset that was not returned.
     position: i64,
 }
 
@@ -120,13 +120,13 @@ fn run(thread: usize, mut fetcher: Fetcher, shared: &Shared, prefetch: Prefetch)
                 queues.add(step);
                 queues.running -= usize::from(done);
                 if news || done {
-                    shared.came.notify_one();
+                    shared.arrived.notify_one();
                 }
             }
             Err(error) => {
                 queues.running -= 1;
                 queues.error.get_or_insert(error);
-                shared.came.notify_one();
+                shared.arrived.notify_one();
             }
         }
         if done {
@@ -136,8 +136,8 @@ fn run(thread: usize, mut fetcher: Fetcher, shared: &Shared, prefetch: Prefetch)
 }
 
 impl Queues {
-    /// Bytes that wait for the job. What waits for a paused partition does not count: it would keep the others from being
-    /// read, which is what the pause waits for.
+    /// Bytes that wait for the job, without those of paused partitions: they would keep the others from being read, which is what the pause
+    /// waits for.
     fn bytes(&self) -> usize {
         self.partitions.iter().filter(|(p, _)| !self.paused.contains(p)).map(|(_, queue)| queue.bytes).sum()
     }
@@ -168,7 +168,7 @@ impl Queues {
         }
     }
 
-    /// The partition whose first piece came first.
+    /// The partition whose first batch arrived first.
     fn first(&self) -> Option<i32> {
         let waiting = self.partitions.iter().filter(|(p, _)| !self.paused.contains(p));
         waiting.filter_map(|(p, queue)| queue.pieces.front().map(|(arrival, _)| (*arrival, *p))).min().map(|(_, p)| p)
@@ -203,7 +203,7 @@ impl Queues {
 }
 
 impl Queue {
-    /// Where the job stands: where the thread does once everything is handed out, gaps included.
+    /// The position of the job: that of the thread once everything is returned, gaps included.
     fn state(&mut self) -> Option<PartitionState> {
         let ahead = self.ahead?;
         if self.pieces.is_empty() {
@@ -223,7 +223,7 @@ impl SourceReader for KafkaReader {
                 let mut queues = self.shared.lock();
                 let fetched = queues.take(max_rows);
                 let something = fetched.rows() > 0 || !fetched.rejected.is_empty();
-                // What was read before the error is handed out first.
+                // Batches from before the error are returned first.
                 if !something && let Some(error) = &queues.error {
                     return Err(error.clone());
                 }
@@ -235,8 +235,8 @@ impl SourceReader for KafkaReader {
                 fetched
             };
             drop(fetched);
-            // A permit from before only makes the loop turn once more.
-            let _ = tokio::time::timeout_at(until, self.shared.came.notified()).await;
+            // A stale permit only makes the loop turn once more.
+            let _ = tokio::time::timeout_at(until, self.shared.arrived.notified()).await;
         }
     }
 
@@ -248,7 +248,7 @@ impl SourceReader for KafkaReader {
     fn pause(&mut self, partitions: &[i32]) {
         self.shared.lock().paused = partitions.to_vec();
         self.shared.room.notify_all();
-        self.shared.came.notify_one();
+        self.shared.arrived.notify_one();
     }
 }
 

@@ -1,4 +1,4 @@
-//! What stands in a record's key and value, and so what a record says.
+//! The layout of records: the columns in their keys and values, and whether they are rows or changes.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::formats::{self, FormatOptions};
 
 use super::options::{APPEND, UPSERT, is_upsert, missing};
 
-/// One side of a record: its format and the columns in it.
+/// The key or the value of a record: its format and its columns.
 #[derive(Debug)]
 pub struct RecordPart {
     /// The format's name.
@@ -23,10 +23,10 @@ pub struct RecordPart {
     pub columns: Vec<usize>,
 }
 
-/// What the records of a table say.
+/// Returns what the records of a table mean.
 ///
 /// # Errors
-/// When connector, format and primary key do not go together.
+/// When connector, format and primary key cannot be combined.
 pub(super) fn changes(spec: &TableSpec) -> Result<Changes> {
     let format = value_format(spec)?;
     let key = spec.primary_key.clone();
@@ -58,10 +58,10 @@ fn value_format(spec: &TableSpec) -> Result<&str> {
     }
 }
 
-/// The record's key, if columns stand in it.
+/// Returns the record's key, if it holds columns.
 ///
 /// # Errors
-/// Names the option that is wrong.
+/// Names the invalid option.
 pub(super) fn key(spec: &TableSpec) -> Result<Option<RecordPart>> {
     let Some(format) = spec.option("key.format") else {
         if is_upsert(spec) {
@@ -80,7 +80,7 @@ pub(super) fn key(spec: &TableSpec) -> Result<Option<RecordPart>> {
     let names: Vec<&str> = match spec.option("key.fields") {
         _ if is_upsert(spec) => spec.primary_key.iter().map(String::as_str).collect(),
         Some(names) => names.split(';').map(str::trim).filter(|name| !name.is_empty()).collect(),
-        // What changes goes by its primary key.
+        // Changes are keyed by the primary key.
         None if formats::tells_changes(value_format(spec)?) && !spec.primary_key.is_empty() => {
             spec.primary_key.iter().map(String::as_str).collect()
         }
@@ -116,8 +116,8 @@ pub(super) fn key(spec: &TableSpec) -> Result<Option<RecordPart>> {
     Ok(Some(RecordPart { format: format.to_string(), options, schema: Arc::new(Schema::new(fields)), columns }))
 }
 
-/// The key of what is written by a table with a changelog format, if the declaration names none: all changes of a row have to stand in
-/// one partition, in order. With a primary key it is that, as JSON; without one it is the whole row, which only decides the partition.
+/// Returns the key of the records of a changelog format, if the declaration names none: all changes of a row must be in one partition, in
+/// order. It is the primary key, as JSON; without one it is the whole row, which only decides the partition.
 pub(super) fn of_changes(spec: &TableSpec) -> RecordPart {
     let physical = spec.columns.iter().enumerate().filter(|(_, c)| c.metadata.is_none());
     let by_key = !spec.primary_key.is_empty();
@@ -132,10 +132,10 @@ fn except_key(spec: &TableSpec) -> bool {
     spec.option("value.fields-include").is_some_and(|v| v.eq_ignore_ascii_case("EXCEPT_KEY"))
 }
 
-/// The record's value.
+/// Returns the record's value.
 ///
 /// # Errors
-/// Names the option that is wrong.
+/// Names the invalid option.
 pub(super) fn value(spec: &TableSpec, changes: &Changes, key: Option<&RecordPart>) -> Result<RecordPart> {
     let format = value_format(spec)?;
     let except = except_key(spec);
@@ -144,7 +144,7 @@ pub(super) fn value(spec: &TableSpec, changes: &Changes, key: Option<&RecordPart
     }
     let in_key = |i: &usize| except && key.is_some_and(|key| key.columns.contains(i));
     let columns: Vec<usize> = (0..spec.columns.len()).filter(|i| spec.columns[*i].metadata.is_none() && !in_key(i)).collect();
-    // Of a row that goes a format of changes may tell the key alone.
+    // A changelog format may hold only the key of a deleted row.
     let keyed = matches!(changes, Changes::Upsert(_));
     let partial = |name: &str| keyed && formats::tells_changes(format) && !spec.primary_key.iter().any(|k| k == name);
     let fields = columns.iter().map(|i| &spec.columns[*i]);

@@ -1,7 +1,7 @@
-//! Records of one partition to the columns of a projection.
+//! Decodes the records of one partition into the columns of a projection.
 //!
-//! Only what is projected is decoded: the value's format is asked for the projected fields alone, keys are kept only if a
-//! column comes from them, and metadata columns are built straight into Arrow arrays.
+//! Only projected columns are decoded: the value's format decodes the projected fields alone, keys are kept only if a column comes from
+//! them, and metadata columns are built straight into Arrow arrays.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ enum Slot {
     Weight,
 }
 
-/// In which rows a column must have a value.
+/// In which rows a column must not be NULL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Required {
     Never,
@@ -51,29 +51,29 @@ pub struct DecodedRows {
     pub bad: Vec<Bad>,
 }
 
-/// Turns records into rows. Belongs to one reader.
+/// Decodes records into rows. Belongs to one reader.
 pub struct RowDecoder {
     schema: SchemaRef,
-    /// `schema` with every column nullable: NULLs in NOT NULL columns are taken out at the end.
+    /// `schema` with every column nullable: rows with NULL in a NOT NULL column are removed at the end.
     relaxed: SchemaRef,
     slots: Vec<Slot>,
     required: Vec<Required>,
     topic: String,
     value: Box<dyn Decoder>,
     key: Option<Box<dyn Decoder>>,
-    /// A record without a value is one that goes.
+    /// A record without a value is a delete.
     upsert: bool,
-    /// The value's format is a changelog: weights are in the column behind the projected ones.
+    /// The value's format is a changelog: weights are in the column after the projected ones.
     weighted: Option<usize>,
     keep_keys: bool,
     keep_headers: bool,
 }
 
 impl RowDecoder {
-    /// A decoder of what is wanted of a table. `keep_keys` keeps keys for dead letters even if no column needs them.
+    /// Creates a decoder for a projection of a table. `keep_keys` keeps keys for dead letters even if no column needs them.
     ///
     /// # Errors
-    /// When the format cannot be made, which the table's own check has found before.
+    /// When the format cannot be created, which the table's own check rules out.
     pub fn new(table: &KafkaTable, projection: &Projection, keep_keys: bool) -> Result<Self> {
         let schema = Arc::clone(projection.schema());
         let relaxed = Arc::new(Schema::new(schema.fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect::<Vec<_>>()));
@@ -100,7 +100,7 @@ impl RowDecoder {
             slots.push(match (metadata, in_value, in_key) {
                 (Some(metadata), ..) => Slot::Metadata(metadata),
                 (None, _, Some(field)) if upsert => Slot::Key(field),
-                // A column that stands in both is read from the value, as Flink does.
+                // A column that is in both is read from the value, as Flink does.
                 (None, Some(field), _) => {
                     value_fields.push((field, as_stored(&table.value, field, wanted)));
                     Slot::Value(value_fields.len() - 1)
@@ -131,7 +131,7 @@ impl RowDecoder {
         Arc::clone(&self.schema)
     }
 
-    /// Keeps of a record what will be needed. False: it has no value, in a table that has no deletes.
+    /// Adds a record to `pending`, as far as it is needed. Returns false if it has no value, in a table without deletes.
     pub fn push(&self, pending: &mut Pending, record: &Record<'_>) -> bool {
         if record.value.is_none() && !self.upsert {
             return false;
@@ -140,7 +140,7 @@ impl RowDecoder {
         true
     }
 
-    /// Decodes what is pending, and empties it.
+    /// Decodes the pending records, and empties the buffer.
     pub fn decode(&mut self, pending: &mut Pending) -> Result<DecodedRows> {
         let mut decoded = self.value.decode(&pending.values)?;
         if !pending.tombstones.is_empty() {
@@ -191,7 +191,7 @@ impl RowDecoder {
         }
         bad.sort_by_key(|(message, _)| *message);
         bad.dedup_by_key(|(message, _)| *message);
-        // What the value's decoder refused has no row; what only its key or a NULL spoils has one, and it goes.
+        // A record that the value's decoder refused has no row; one with only a bad key or a NULL has one, which is removed.
         let spoilt = |row: usize| bad.binary_search_by_key(&message(row), |(m, _)| *m).is_ok();
         let mut offsets: Vec<i64> = (0..rows).map(|row| pending.offsets[message(row) as usize]).collect();
         let mut count = rows;
@@ -210,12 +210,12 @@ impl RowDecoder {
     }
 }
 
-/// A field as the record names it, with no more in it than is wanted.
+/// Returns a field as the record names it, without nested fields that are not wanted.
 fn as_stored(side: &RecordPart, field: usize, wanted: &Field) -> FieldRef {
     Arc::new(side.schema.field(field).clone().with_data_type(wanted.data_type().clone()))
 }
 
-/// Rows of values as rows of records: one of NULLs for each record without a value, in its place.
+/// Expands rows of values to rows of records: a record without a value becomes a row of NULLs, in its place.
 fn with_tombstones(decoded: Decoded, pending: &Pending) -> Result<Decoded> {
     let records = pending.records();
     let record = |value: u32| records.get(value as usize).copied().unwrap_or(u32::MAX);
@@ -226,7 +226,7 @@ fn with_tombstones(decoded: Decoded, pending: &Pending) -> Result<Decoded> {
     };
     let mut rows: Vec<(u32, Option<u32>)> = of_values.into_iter().zip((0..values).map(Some)).collect();
     rows.extend(pending.tombstones.iter().map(|record| (*record, None)));
-    // Rows of one record stay in their order: `None` has a record to itself.
+    // The sort is stable: rows of one record keep their order.
     rows.sort_by_key(|(record, row)| (*record, *row));
     let (origin, rows): (Vec<u32>, Vec<Option<u32>>) = rows.into_iter().unzip();
     let batch = take_or_null(&decoded.batch, &UInt32Array::from(rows))?;
@@ -234,7 +234,7 @@ fn with_tombstones(decoded: Decoded, pending: &Pending) -> Result<Decoded> {
     Ok(Decoded { batch, origin: Some(origin), rejected })
 }
 
-/// The rows of these indices; NULLs for `None`.
+/// Takes the rows of these indices; NULLs for `None`.
 fn take_or_null(batch: &RecordBatch, indices: &UInt32Array) -> Result<RecordBatch> {
     let columns = batch.columns().iter().map(|column| take(column, indices, None)).collect::<Result<Vec<_>, _>>()?;
     let fields: Vec<Field> = batch.schema().fields().iter().map(|f| f.as_ref().clone().with_nullable(true)).collect();
@@ -242,7 +242,7 @@ fn take_or_null(batch: &RecordBatch, indices: &UInt32Array) -> Result<RecordBatc
     Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?)
 }
 
-/// Decoded keys, one row per record: NULLs for a record without a key or with a bad one, which is set aside.
+/// Aligns decoded keys with records: NULLs for a record without a key or with a bad one, which is set aside.
 fn align(decoded: Decoded, key_index: &[Option<u32>], bad: &mut Vec<(u32, String)>) -> Result<RecordBatch> {
     let mut row_of: Vec<Option<u32>> = Vec::new();
     let mut twice: Vec<u32> = Vec::new();
@@ -273,7 +273,7 @@ fn align(decoded: Decoded, key_index: &[Option<u32>], bad: &mut Vec<(u32, String
     take_or_null(&decoded.batch, &UInt32Array::from(rows))
 }
 
-/// A column of records as a column of rows.
+/// Expands a column of records to a column of rows.
 fn by_row(column: &ArrayRef, origin: Option<&[u32]>) -> Result<ArrayRef> {
     match origin {
         None => Ok(Arc::clone(column)),

@@ -1,9 +1,8 @@
-//! A Kafka topic as something to write, exactly once.
+//! Kafka topics as sinks, exactly once.
 //!
-//! A commit n is one Kafka transaction. Inside it stand the rows, and the offset n in a group of the sink's own on partition 0
-//! of the topic, with the job's uuid and incarnation as metadata: so the topic itself records which commit it holds. Brokers
-//! forget the offsets of idle groups, so every record also carries its commit in a header, and the end of the topic is
-//! looked at when the offset is gone.
+//! A commit n is one Kafka transaction. It holds the rows, and the offset n in a group of the sink's own on partition 0 of the topic, with
+//! the job's uuid and incarnation as metadata: so the topic itself records which commit it holds. Brokers forget the offsets of idle
+//! groups, so every record also carries its commit in a header, and without the offset the sink searches the end of the topic.
 
 use std::fmt;
 use std::sync::Arc;
@@ -61,13 +60,13 @@ impl KafkaSink {
         Ok(Self { table, broker, rejected: Arc::default(), measured: Arc::default() })
     }
 
-    /// What one of its writers knows of rows that cannot be written.
+    /// Returns what writers of this sink share about refused rows.
     fn refusals(&self) -> (Arc<AtomicU64>, Arc<AtomicBool>) {
         (Arc::clone(&self.rejected), Arc::clone(&self.measured))
     }
 
-    /// The transactional id, which is the group's name, too. It holds the uuid of the checkpoint folder: jobs of one name in two data folders
-    /// do not meet. `--fresh` keeps it, so that a copy of the life before is fenced.
+    /// Returns the transactional id, which is also the group's name. It holds the uuid of the checkpoint folder: jobs of one name in two
+    /// data folders do not collide. `--fresh` keeps the uuid, so that a copy of the previous job is fenced.
     fn identity(&self, writer: &Writer) -> String {
         match self.table.spec.option("sink.transactional-id-prefix").filter(|prefix| !prefix.is_empty()) {
             Some(prefix) => format!("{prefix}.{}.{}", writer.sink, writer.folder),
@@ -75,7 +74,7 @@ impl KafkaSink {
         }
     }
 
-    /// The newest commit of this job that the topic holds.
+    /// Returns the newest commit of this job that the topic holds.
     async fn newest(&self, identity: &str, writer: &Writer) -> Result<Option<Recorded>> {
         let committed = self.broker.committed(identity, &self.table.topic).await?;
         let recorded = committed.get(&0).and_then(|(offset, metadata)| {
@@ -84,7 +83,7 @@ impl KafkaSink {
             let attempt = parts.next().filter(|a| !a.is_empty()).map(ToString::to_string);
             Some((uuid, incarnation, Recorded { n: u64::try_from(*offset).ok()?, attempt }))
         });
-        // What another job (or this one before `--fresh`) has left there counts as nothing.
+        // An offset of another job (or of this one before `--fresh`) is ignored.
         if let Some((_, incarnation, recorded)) = recorded.filter(|(uuid, ..)| *uuid == writer.job_uuid) {
             return self.ours(writer, incarnation, recorded).map(Some);
         }
@@ -104,7 +103,7 @@ impl KafkaSink {
     }
 }
 
-/// The changes of a row have to stand in one partition: elsewhere they would be read in any order.
+/// All changes of a row must be in one partition: otherwise they would be read in any order.
 fn one_partition_per_key(table: &KafkaTable) -> Result<()> {
     let by_others =
         |key: &&RecordPart| key.columns.iter().any(|c| table.spec.columns.get(*c).is_none_or(|c| !table.in_primary_key(&c.name)));
@@ -171,7 +170,7 @@ impl Sink for KafkaSink {
     async fn open(&self, writer: &Writer) -> Result<(Box<dyn SinkWriter>, Option<Recorded>)> {
         let identity = self.identity(writer);
         let exactly_once = self.exactly_once();
-        // Fences older copies first: only then the commit that is read next is final.
+        // Older copies must be fenced first: only then the commit that is read next is final.
         let producer = self.broker.producer_to(&self.table.topic, exactly_once.then_some(identity.as_str())).await?;
         let newest = if exactly_once { self.newest(&identity, writer).await? } else { None };
         let partitions = self.broker.partitions(&self.table.topic).await?.unwrap_or(1);

@@ -1,4 +1,4 @@
-//! A Kafka topic as something to read.
+//! Kafka topics as sources.
 
 use std::fmt;
 use std::sync::Arc;
@@ -34,7 +34,7 @@ impl fmt::Debug for KafkaSource {
 }
 
 impl KafkaSource {
-    /// A source over a broker.
+    /// A source of a broker's topic.
     pub fn new(table: Arc<KafkaTable>, broker: Arc<dyn Broker>) -> Self {
         Self { table, broker }
     }

@@ -1,4 +1,4 @@
-//! Where reading begins and ends: startup and bounded modes, and what a resumed job finds.
+//! Where reading begins and ends: startup and bounded modes, and the check of a resumed job.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,15 +9,15 @@ use crate::connectors::{PartitionRange, StartMode};
 use super::broker::{Broker, PartitionBounds};
 use super::config::{Bounded, KafkaTable, Reset, Startup};
 
-/// The range of every partition for a read that begins now.
+/// Returns the range of every partition for a read that begins now.
 ///
 /// # Errors
-/// When the topic does not exist, or a mode has nothing to go by.
+/// When the topic does not exist, or a mode cannot be applied.
 pub async fn plan(table: &KafkaTable, broker: &dyn Broker, mode: StartMode) -> Result<Vec<PartitionRange>> {
     let bounds = bounds(table, broker).await?;
     let startup = match (mode, &table.startup) {
         (StartMode::Declared, startup) => startup.clone(),
-        // A batch query reads history; only what names a place in it is honoured.
+        // A batch query reads the whole history; only modes that name a position are honoured.
         (StartMode::History, startup @ (Startup::Timestamp(_) | Startup::Specific(_))) => startup.clone(),
         (StartMode::History | StartMode::Earliest, _) => Startup::Earliest,
         (StartMode::Latest, _) => Startup::Latest,
@@ -63,7 +63,7 @@ async fn starts(table: &KafkaTable, broker: &dyn Broker, startup: &Startup, boun
     }
 }
 
-/// An offset that an option names, checked against what is there.
+/// Checks an offset that an option names against the partition's bounds.
 fn within(table: &KafkaTable, bound: &PartitionBounds, offset: i64) -> Result<i64> {
     if offset > bound.latest {
         return Err(Error::sql(format!(
@@ -170,10 +170,10 @@ fn known_partitions(table: &KafkaTable, option: &str, offsets: &BTreeMap<i32, i6
     }
 }
 
-/// The bounds of all partitions, in order.
+/// Returns the bounds of all partitions, in order.
 ///
 /// # Errors
-/// When there is no such topic; names those like it.
+/// When there is no such topic; the error names similar ones.
 pub(super) async fn bounds(table: &KafkaTable, broker: &dyn Broker) -> Result<Vec<PartitionBounds>> {
     if broker.partitions(&table.topic).await?.is_none() {
         return Err(missing(table, broker).await);
@@ -183,7 +183,7 @@ pub(super) async fn bounds(table: &KafkaTable, broker: &dyn Broker) -> Result<Ve
     Ok(bounds)
 }
 
-/// A missing topic is an error with near names.
+/// The error of a missing topic, with similar names.
 async fn missing(table: &KafkaTable, broker: &dyn Broker) -> Error {
     let error = Error::sql(format!("{}: topic `{}` does not exist at {}", table.label(), table.topic, broker.address()));
     let topics = broker.topics(Duration::from_secs(5)).await.unwrap_or_default();
@@ -199,7 +199,7 @@ async fn missing(table: &KafkaTable, broker: &dyn Broker) -> Error {
 /// Checks stored positions before a job resumes, and returns partitions that are new since.
 ///
 /// # Errors
-/// When records that were not read yet are gone, or the topic is not the one it was.
+/// When records that were not read yet are gone, or the topic was created again.
 pub async fn resume(table: &KafkaTable, broker: &dyn Broker, positions: &[PartitionRange]) -> Result<Vec<PartitionRange>> {
     let bounds = bounds(table, broker).await?;
     for stored in positions {

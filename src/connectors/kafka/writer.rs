@@ -1,4 +1,4 @@
-//! Rows to records, inside a transaction per commit.
+//! Encodes rows as records and writes them, in a transaction per commit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,7 +23,7 @@ use super::metadata::Metadata;
 use super::partitioner::partition;
 use super::record_layout::{self, RecordPart};
 
-/// How long readers may have to wait for what was committed: as long as the broker lets a transaction of another producer stay open.
+/// How long readers may have to wait for committed records: as long as the broker lets a transaction of another producer stay open.
 const SETTLE: Duration = Duration::from_secs(60);
 
 /// Writes the commits of one sink.
@@ -36,7 +36,7 @@ pub(super) struct KafkaWriter {
     schema: SchemaRef,
     value: Part,
     key: Option<Part>,
-    /// What decides the partition of a change that has no key.
+    /// Encodes the bytes that decide the partition of a change without a key.
     route: Option<Part>,
     /// Writable metadata columns, by their index among the written columns.
     timestamp: Option<usize>,
@@ -52,18 +52,18 @@ pub(super) struct KafkaWriter {
     unsettled: bool,
 }
 
-/// What a transaction says of its commit.
+/// How a transaction records its commit.
 #[derive(Debug, Clone)]
 pub(super) struct Committing {
     /// The group whose offset is the commit's number.
     pub(super) group: String,
-    /// What stands beside that offset.
+    /// The metadata of that offset.
     pub(super) metadata: String,
-    /// What every record's header begins with.
+    /// The beginning of every record's header.
     pub(super) header: String,
 }
 
-/// One side of a record: its encoder, and where its fields stand among the written columns.
+/// The key or the value of records: its encoder, and the indices of its fields among the written columns.
 struct Part {
     encoder: Box<dyn Encoder>,
     columns: Vec<usize>,
@@ -80,7 +80,7 @@ impl Part {
         Ok(Self { encoder, columns, weighted: formats::tells_changes(&side.format) })
     }
 
-    /// One message per row, `None` where the format has none for it. `width` columns of the batch are the table's.
+    /// Encodes one message per row, `None` where the format has no message for it. `width` columns of the batch belong to the table.
     fn encode(&mut self, batch: &RecordBatch, width: usize) -> Result<Vec<Option<Bytes>>> {
         let weight = (self.weighted && batch.num_columns() > width).then_some(width);
         let columns: Vec<usize> = self.columns.iter().copied().chain(weight).collect();
@@ -135,7 +135,7 @@ impl KafkaWriter {
         })
     }
 
-    /// The weights of rows, if they are changes: behind the table's columns.
+    /// The weights of rows, if they are changes: the column after those of the table.
     fn weights(&self, rows: &RecordBatch) -> Result<Option<Int64Array>> {
         let width = self.schema.fields().len();
         let weight = rows.columns().get(width).map(|w| w.as_primitive_opt::<Int64Type>().cloned());
@@ -146,7 +146,7 @@ impl KafkaWriter {
         }
     }
 
-    /// The rows with the table's types, without those that a NOT NULL column forbids; changes with their weights behind.
+    /// Casts rows to the table's types, and removes those that violate a NOT NULL column; changes keep their weights as the last column.
     fn check(&mut self, rows: &RecordBatch) -> Result<RecordBatch> {
         let weights = self.weights(rows)?;
         // Of a delete only the key is written.
@@ -193,14 +193,14 @@ impl KafkaWriter {
         if weights.is_some() { one_by_one(&batch) } else { Ok(batch) }
     }
 
-    /// A row that has no form in the topic is a bad record.
+    /// Rejects a row that cannot be written to the topic.
     fn reject(&mut self, rows: &RecordBatch, row: usize, error: String) -> Result<()> {
         self.rejects.reject(RejectedRow { value: Some(rejects::row_text(rows, row)), error, ..RejectedRow::default() })
     }
 
-    /// The records that the topic takes.
+    /// Removes the records that are too large for the topic.
     ///
-    /// It compares compressed batches with its `max.message.bytes`. How small a record becomes is known only then, so the first
+    /// The topic compares compressed batches with its `max.message.bytes`. The compressed size is known only to the client, so the first
     /// refusal ends the transaction, and what is written again is measured uncompressed.
     fn fitting(&mut self, mut records: Vec<OutRecord>) -> Result<Vec<OutRecord>> {
         let timeless = |record: &OutRecord| record.timestamp.is_some_and(|millis| !self.producer.takes_time(millis));
@@ -232,7 +232,7 @@ impl KafkaWriter {
         Ok(fitting)
     }
 
-    /// An error of the producer; when the topic found something too large, it is to be written again, measured.
+    /// Converts an error of the producer; after a record that was too large the commit is written again, with measuring.
     fn failed(&self, error: Error) -> Error {
         if self.producer.refused_size() && self.producer.limits().is_some() && !self.measured.swap(true, Ordering::Relaxed) {
             return Error::unavailable(format!("{}: topic `{}` takes no records of this size", self.table.label(), self.table.topic))
@@ -243,7 +243,7 @@ impl KafkaWriter {
 
     fn records(&mut self, batch: &RecordBatch, header: Option<&CommonHeader>) -> Result<Vec<OutRecord>> {
         match self.encode(batch, header) {
-            // One value without a form in the format must not take the whole batch down: find it row by row.
+            // One value that the format cannot encode must not take the whole batch down: find it row by row.
             Err(error) if batch.num_rows() > 1 && error.kind() == crate::common::ErrorKind::Data => {
                 let mut records = Vec::new();
                 for row in 0..batch.num_rows() {
@@ -308,7 +308,7 @@ impl KafkaWriter {
     }
 }
 
-/// A change of weight n as n changes, each of weight 1 or −1.
+/// Splits a change of weight n into n changes of weight 1 or −1.
 fn one_by_one(changes: &RecordBatch) -> Result<RecordBatch> {
     let Some((weights, rows)) = changes.columns().split_last() else { return Ok(changes.clone()) };
     let weights = weights.as_primitive::<Int64Type>();
@@ -323,7 +323,7 @@ fn one_by_one(changes: &RecordBatch) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(changes.schema(), columns)?)
 }
 
-/// The headers of a row; NULL is a header without a value.
+/// Reads the headers of a row; NULL is a header without a value.
 fn headers_of(column: &ArrayRef, row: usize) -> Vec<(String, Option<Vec<u8>>)> {
     if column.is_null(row) {
         return Vec::new();

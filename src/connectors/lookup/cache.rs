@@ -1,4 +1,4 @@
-//! A table that keeps all of its rows for a while: `'lookup.cache' = 'FULL'`.
+//! A table that caches all of its rows for a while: `'lookup.cache' = 'FULL'`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use crate::connectors::TableSpec;
 
 use super::options::{Cache, cache_of};
 
-/// A table for lookups, with the cache that its options ask for.
+/// Wraps a table for lookups in the cache that its options ask for.
 ///
 /// # Errors
 /// As [`cache_of`].
@@ -32,10 +32,10 @@ pub fn cached(table: Arc<dyn TableProvider>, spec: &TableSpec) -> Result<Arc<dyn
     })
 }
 
-/// Columns by their places; `None`: all of them.
+/// Indices of columns; `None`: all of them.
 type Columns = Option<Vec<usize>>;
 
-/// A table whose rows are read at most once per interval, and stay in memory meanwhile.
+/// A table whose rows are read at most once per interval, and cached in memory meanwhile.
 ///
 /// The cache holds all rows of the requested columns, so that scans with other filters share them.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts how often it is scanned, in its rows.
+    /// A table whose row says how often it was scanned.
     #[derive(Debug, Default)]
     struct Counting(AtomicUsize);
 

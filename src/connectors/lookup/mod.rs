@@ -1,4 +1,4 @@
-//! Tables that streams look rows up in.
+//! Lookup tables: tables in which streams look rows up.
 
 use std::fmt::Debug;
 
@@ -24,11 +24,11 @@ pub use partial::partial;
 /// ```
 #[async_trait]
 pub trait Lookup: Debug + Send + Sync {
-    /// Those of the equality columns of a join by which the table finds rows; nothing if they are not enough.
+    /// Returns the equality columns of a join by which the table can find rows; `None` if they are not enough.
     fn key(&self, columns: &[&str]) -> Option<Vec<String>>;
 
-    /// All rows whose values equal those of a row of `keys`, whose columns have the table's names and types. No key holds a NULL, and none
-    /// is there twice. Rows of other keys may be among the answer (a system may compare text in its own way): the join compares again. Its
+    /// Returns all rows whose key equals a row of `keys`, whose columns have the table's names and types. No key holds a NULL, and no key
+    /// occurs twice. The answer may contain rows of other keys (a system may compare text in its own way): the join compares again. Its
     /// columns are those that `projection` wants of [`Source::schema`](super::Source::schema).
     ///
     /// # Errors

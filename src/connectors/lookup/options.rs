@@ -13,7 +13,7 @@ const AFTER_WRITE: &str = "lookup.partial-cache.expire-after-write";
 const AFTER_ACCESS: &str = "lookup.partial-cache.expire-after-access";
 const MISSING: &str = "lookup.partial-cache.cache-missing-key";
 
-/// What Flink called them before.
+/// Flink's older names of options.
 const FORMER: [(&str, &str); 3] =
     [(MAX_ROWS, "lookup.cache.max-rows"), (AFTER_WRITE, "lookup.cache.ttl"), (MISSING, "lookup.cache.caching-missing-key")];
 
@@ -26,10 +26,10 @@ const FOR: OptionSpec = OptionSpec::text(INTERVAL, "with FULL: so long the rows 
 const HOW: OptionSpec =
     OptionSpec::one_of("lookup.full-cache.reload-strategy", &["PERIODIC"], "with FULL: rows are read again after an interval");
 
-/// The options of a table that streams are joined with, and that is read as a whole.
+/// The options of a lookup table that is read as a whole.
 pub const OPTIONS: [OptionSpec; 3] = [WHICH, FOR, HOW];
 
-/// The options of a table that streams are joined with, and that finds rows by key.
+/// The options of a lookup table that finds rows by key.
 pub const KEYED_OPTIONS: [OptionSpec; 10] = [
     WHICH,
     FOR,
@@ -43,34 +43,34 @@ pub const KEYED_OPTIONS: [OptionSpec; 10] = [
     OptionSpec::flag(FORMER[2].1, "the former name of `lookup.partial-cache.cache-missing-key`"),
 ];
 
-/// The cache of a table between epochs.
+/// How a table is cached between epochs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cache {
-    /// Nothing.
+    /// No cache.
     None,
     /// The rows of keys that were asked for.
     Partial(Limits),
-    /// All rows, for so long.
+    /// All rows, for this long.
     Full(Duration),
 }
 
-/// How much is kept of keys that were asked for, and for how long.
+/// The limits of a partial cache, in rows and time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Rows; a key without rows counts as one.
     pub max_rows: Option<usize>,
-    /// Since a key was read.
+    /// How long a key is kept after it was read.
     pub after_write: Option<Duration>,
-    /// Since a key was last looked up.
+    /// How long a key is kept after its last lookup.
     pub after_access: Option<Duration>,
     /// Whether keys without rows are kept.
     pub missing: bool,
 }
 
-/// What the options of a table say.
+/// Reads the cache options of a table.
 ///
 /// # Errors
-/// When they contradict each other, or say not how long or how much.
+/// When they contradict each other, or miss a limit.
 pub fn cache_of(spec: &TableSpec) -> Result<Cache> {
     let table = &spec.name;
     let given = |key: &'static str| {
@@ -116,10 +116,10 @@ fn unlimited<T>(table: &str) -> Result<T> {
         .hint(format!("add '{AFTER_WRITE}' = '10 min', or '{MAX_ROWS}' = '100000'")))
 }
 
-/// The same for a table that is read as a whole: how long all of its rows stay in memory; `None`: they do not.
+/// Reads the cache options of a table that is read as a whole: how long its rows stay in memory; `None`: they do not.
 ///
 /// # Errors
-/// As [`cache_of`], and when single keys were to be kept.
+/// As [`cache_of`], and for a partial cache.
 pub fn kept(spec: &TableSpec) -> Result<Option<Duration>> {
     if spec.option(CACHE).is_some_and(|cache| cache.eq_ignore_ascii_case("PARTIAL")) {
         let error = format!("`{CACHE}` = 'PARTIAL' keeps keys that were asked for, but the table is read as a whole");

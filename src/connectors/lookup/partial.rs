@@ -1,4 +1,4 @@
-//! A lookup that keeps the rows of keys that were asked for: `'lookup.cache' = 'PARTIAL'`.
+//! A lookup that caches the rows of requested keys: `'lookup.cache' = 'PARTIAL'`.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
@@ -18,10 +18,10 @@ use crate::common::{Error, Projection, Result, clock};
 use super::Lookup;
 use super::options::Limits;
 
-/// A lookup with a cache before it.
+/// Puts a cache in front of a lookup.
 ///
 /// # Errors
-/// When rows of such columns cannot be kept.
+/// When rows with such columns cannot be cached.
 pub fn partial(lookup: Arc<dyn Lookup>, schema: SchemaRef, limits: Limits) -> Result<Arc<dyn Lookup>> {
     if !RowConverter::supports_fields(&fields(&schema)) {
         return Err(Error::sql("rows with a MAP are not kept key by key").hint("leave `lookup.cache` out"));
@@ -33,11 +33,11 @@ fn fields(schema: &Schema) -> Vec<SortField> {
     schema.fields().iter().map(|f| SortField::new(f.data_type().clone())).collect()
 }
 
-/// Asks only for keys that it does not know.
+/// Forwards only the keys that are not cached.
 ///
 /// ```text
-///  keys ─┬─ known ────────────────▶ rows that are kept ─┐
-///        └─ others ─▶ lookup ─▶ rows, kept from now on ─┴▶ rows of all keys
+///  keys ─┬─ cached ───────────────────▶ cached rows ─┐
+///        └─ others ─▶ lookup ─▶ rows, now cached ────┴▶ rows of all keys
 /// ```
 /// # Invariants
 /// * The cache holds all rows of a key, as of one moment.
@@ -48,18 +48,18 @@ struct Partial {
     kept: Mutex<HashMap<Question, Kept>>,
 }
 
-/// The key's columns, and the columns that are wanted: their places in the table.
+/// The indices of the key's columns, and of the projected columns.
 type Question = (Vec<usize>, Vec<usize>);
 
-/// Rows by key, and by when they were last asked for.
+/// Cached rows by key, and keys by the time of their last lookup.
 struct Kept {
-    /// What has made the rows, and alone can read them.
+    /// The converter that has encoded the rows, and alone can decode them.
     converter: Arc<RowConverter>,
     keys: HashMap<Box<[u8]>, KeptKey>,
     order: BTreeMap<u64, Box<[u8]>>,
     rows: usize,
     turn: u64,
-    /// When all keys were last looked through for those that have expired.
+    /// When expired keys were last removed.
     swept: Instant,
 }
 
@@ -77,7 +77,7 @@ impl fmt::Debug for Partial {
 }
 
 impl KeptKey {
-    /// What it takes of the room.
+    /// How much it counts against the limit.
     fn size(&self) -> usize {
         self.rows.len().max(1)
     }
@@ -94,7 +94,7 @@ impl Kept {
         Ok(Self { converter, keys: HashMap::new(), order: BTreeMap::new(), rows: 0, turn: 0, swept: clock::instant() })
     }
 
-    /// The rows of a key, if they are known.
+    /// Returns the rows of a key, if they are cached.
     fn get(&mut self, key: &[u8], limits: &Limits) -> Option<&[OwnedRow]> {
         if self.keys.get(key)?.expired(limits) {
             self.remove(key);
@@ -132,8 +132,8 @@ impl Kept {
         }
     }
 
-    /// Frees what has expired, at most once in the time that a key has: looking through all keys costs more than a call. An expired key
-    /// that is asked for is not given meanwhile.
+    /// Removes expired keys, at most once per lifetime of a key: visiting all keys costs more than a call. An expired key is never returned
+    /// meanwhile.
     fn expire(&mut self, limits: &Limits) {
         let Some(lifetime) = limits.after_write.into_iter().chain(limits.after_access).min() else { return };
         if clock::since(self.swept) < lifetime {
@@ -150,9 +150,9 @@ impl Partial {
         Ok(schema.fields().iter().map(|f| self.schema.index_of(f.name())).collect::<Result<_, _>>()?)
     }
 
-    /// The rows of keys that are not known, by key.
+    /// Looks up the keys that are not cached; returns rows by key.
     async fn ask(&self, keys: &RecordBatch, wanted: &SchemaRef, converter: &RowConverter) -> Result<HashMap<Box<[u8]>, Vec<OwnedRow>>> {
-        // Which key a row is of has to be seen.
+        // The key's columns are needed to assign rows to keys.
         let mut places = self.places(wanted)?;
         let key_places = self.places(&keys.schema())?;
         places.extend(key_places.iter().filter(|place| !places.contains(place)).copied().collect::<Vec<_>>());
@@ -167,7 +167,7 @@ impl Partial {
             let of = of_keys.convert_columns(batch.project(&in_rows)?.columns())?;
             let rows = converter.convert_columns(&batch.columns()[..wanted.fields().len()])?;
             for (key, row) in of.iter().zip(rows.iter()) {
-                // A system may take other texts for equal ones.
+                // A system may treat other texts as equal.
                 if let Some(rows) = found.get_mut(key.as_ref()) {
                     rows.push(row.owned());
                 }

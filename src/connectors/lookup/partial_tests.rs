@@ -1,4 +1,4 @@
-//! What a cache of keys keeps, and for how long.
+//! Tests of which keys a partial cache keeps, and for how long.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::common::{Projection, Result};
 
 use super::{Limits, Lookup, partial};
 
-/// Keys below 100 have two rows each; the last key asked for is among every answer. What was asked, call by call.
+/// A table in which keys below 100 have two rows each; the last requested key is in every answer. It records the keys of each call.
 #[derive(Debug, Default)]
 struct Table(Mutex<Vec<Vec<i32>>>);
 
@@ -41,7 +41,7 @@ fn limits() -> Limits {
     Limits { max_rows: None, after_write: Some(Duration::from_secs(600)), after_access: None, missing: true }
 }
 
-/// What is asked of the table while these keys are looked up, one list after the other.
+/// Returns the keys that reach the table while these keys are looked up, one list after the other.
 async fn asked(limits: Limits, keys: &[&[i32]]) -> Vec<Vec<i32>> {
     let table = Arc::new(Table::default());
     let cache = partial(Arc::clone(&table) as _, schema(), limits).unwrap();
@@ -73,7 +73,7 @@ async fn keys_go_with_time_and_for_room() {
     for of in [Limits { after_write: Some(Duration::ZERO), ..limits() }, Limits { after_access: Some(Duration::ZERO), ..limits() }] {
         assert_eq!(asked(of, &[&[1], &[1]]).await, [vec![1], vec![1]]);
     }
-    // Room for two keys of two rows: 1 was asked for last before 3 came, so 2 went.
+    // The limit holds two keys of two rows: 1 was requested last before 3 came, so 2 was evicted.
     let small = Limits { max_rows: Some(4), ..limits() };
     assert_eq!(asked(small, &[&[1], &[2], &[1], &[3], &[1], &[2]]).await, [vec![1], vec![2], vec![3], vec![2]]);
 }

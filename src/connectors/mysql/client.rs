@@ -1,4 +1,4 @@
-//! Sessions with one server, as one user, in one database.
+//! Sessions on one server, as one user, in one database.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,29 +15,29 @@ use crate::common::Result;
 use super::config::MySqlTable;
 use super::failure::{Failure, Kind};
 
-/// How long a server may take to greet a new connection.
+/// How long a server may take to answer a new connection.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// How many sessions wait for their next use.
+/// How many idle sessions are kept.
 const IDLE: usize = 8;
 
-/// What every session begins with, whatever the server's settings are. Values that do not fit are errors and never changed, a 0 is no
-/// request for a new number, and texts are read as they are. A reader that waits for rows to be taken is not cut off. Statistics are those
-/// of now. Long IN lists stay what they are.
+/// The settings of every session, whatever the server's settings are. Values that do not fit are errors and never adjusted, a 0 does not
+/// request a new number, and texts are read as they are. A slow reader is not cut off. Statistics are current. Long IN lists are not
+/// rewritten.
 const SETUP: &str = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,NO_AUTO_VALUE_ON_ZERO,ERROR_FOR_DIVISION_BY_ZERO,\
      NO_ENGINE_SUBSTITUTION', autocommit = 1, net_write_timeout = 86400, wait_timeout = 28800 \
      /*!80000 , information_schema_stats_expiry = 0 */ /*M! , in_predicate_conversion_threshold = 0 */";
 
-/// What comes back of a statement, or went wrong.
+/// The result of a statement, or the failure.
 pub(super) type Outcome<T> = std::result::Result<T, Failure>;
 
-/// Opens sessions, and keeps some for their next use.
+/// Opens sessions, and keeps idle ones.
 pub(super) struct Client {
     address: String,
     options: MySqlConnectOptions,
-    /// The TLS mode is not set, and TLS failed: connect without it.
+    /// The TLS mode is not set, and TLS failed: connect without TLS.
     plain: AtomicBool,
-    /// The server may have been restarted since the user last logged in: this client has logged in before, or has found it away.
+    /// The server may have been restarted since the user last logged in: this client has logged in before, or has found it unreachable.
     restarted: AtomicBool,
     idle: Mutex<Vec<MySqlConnection>>,
 }
@@ -50,21 +50,21 @@ impl fmt::Debug for Client {
 
 impl Client {
     pub(super) fn new(table: &MySqlTable) -> Self {
-        // Statements hold data.
+        // Statements contain data, so they are not logged.
         let options = table.connect_options().disable_statement_logging();
         Self { address: table.address(), options, plain: AtomicBool::default(), restarted: AtomicBool::default(), idle: Mutex::default() }
     }
 
-    /// For messages.
+    /// The connection in messages.
     pub(super) fn what(&self, label: &str) -> String {
         format!("{label}: MySQL at {}", self.address)
     }
 
-    /// A new session.
+    /// Opens a session.
     pub(super) async fn connect(&self) -> Outcome<Session> {
         let plain = self.plain.load(Ordering::Relaxed);
         let connected = match self.greet(plain).await {
-            // As MySQL's own client does: a secure connection where there is one. Servers with an old OpenSSL speak no cipher of today.
+            // As MySQL's own client does: a secure connection where possible. Servers with an old OpenSSL support no cipher of today.
             Err(failure) if failure.is_insecure() && !plain && matches!(self.options.get_ssl_mode(), MySqlSslMode::Preferred) => {
                 let connected = self.greet(true).await;
                 self.plain.store(connected.is_ok(), Ordering::Relaxed);
@@ -73,7 +73,7 @@ impl Client {
             connected => connected,
         };
         let connection = connected.map_err(|failure| {
-            // A restarted server has an empty cache of passwords, which the login of another client may fill.
+            // A restarted server has an empty password cache, which the login of another client may fill.
             let failure = if failure.wants_password() && self.restarted.load(Ordering::Relaxed) {
                 Failure { kind: Kind::Away, ..failure }
             } else {
@@ -94,7 +94,7 @@ impl Client {
         Ok(connected.map_err(|_| Failure::away(format!("no answer for {} s", CONNECT.as_secs())))??)
     }
 
-    /// A session that may have been used before.
+    /// Returns an idle session, or opens one.
     pub(super) async fn session(&self) -> Outcome<Session> {
         loop {
             let idle = self.idle.lock().pop();
@@ -105,7 +105,7 @@ impl Client {
         }
     }
 
-    /// Takes a session back that has answered all it was asked, and has no transaction open.
+    /// Keeps a session that has answered all requests, and has no open transaction.
     pub(super) fn give_back(&self, session: Session) {
         let mut idle = self.idle.lock();
         if idle.len() < IDLE {
@@ -113,7 +113,7 @@ impl Client {
         }
     }
 
-    /// The answer to a question, as rows of texts. It is asked again, on a new connection, when the old one is broken.
+    /// Runs a query and returns its rows as texts. Runs it again on a new connection when the old one is broken.
     pub(super) async fn ask(&self, sql: &str, label: &str) -> Result<Vec<Vec<Option<String>>>> {
         self.asked(sql).await.map_err(|failure| failure.error(&self.what(label)))
     }
@@ -145,35 +145,35 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Runs a statement; how many rows it found or made.
+    /// Runs a statement; returns the number of rows found or affected.
     pub(super) async fn run(&mut self, sql: impl Into<String>) -> Outcome<u64> {
         let done = sqlx::raw_sql(AssertSqlSafe(sql.into())).execute(&mut self.connection).await?;
         Ok(done.rows_affected())
     }
 
-    /// Readies it for transactions; how many bytes a statement may have.
+    /// Prepares the session for transactions; returns the maximum size of a statement in bytes.
     pub(super) async fn prepare_to_write(&mut self) -> Outcome<usize> {
         let rows = self.ask("SHOW VARIABLES WHERE Variable_name IN ('max_allowed_packet', 'binlog_format', 'log_bin')").await?;
         let value = |name: &str| rows.iter().find(|row| row.first().is_some_and(|n| n.as_deref() == Some(name)))?.get(1)?.clone();
-        // Locks no more than it writes, where the server's log of changes allows it.
+        // Lock only the rows written, where the server's log of changes allows it.
         if value("binlog_format").as_deref() != Some("STATEMENT") || value("log_bin").as_deref() == Some("OFF") {
             self.run("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED").await?;
         }
         Ok(value("max_allowed_packet").and_then(|n| n.parse().ok()).unwrap_or(1 << 20))
     }
 
-    /// Rows of texts.
+    /// Runs a query and returns its rows as texts.
     pub(super) async fn ask(&mut self, sql: &str) -> Outcome<Vec<Vec<Option<String>>>> {
         self.rows(sql.to_string()).and_then(async |row| Ok(texts(&row))).try_collect().await
     }
 
-    /// Rows as they come.
+    /// Streams the rows of a query.
     pub(super) fn rows(&mut self, sql: String) -> BoxStream<'_, Outcome<MySqlRow>> {
         sqlx::raw_sql(AssertSqlSafe(sql)).fetch(&mut self.connection).map_err(Failure::from).boxed()
     }
 }
 
-/// The text of one value of a row, as the server sent it; `None` is NULL.
+/// Returns one value of a row as text, as the server sent it; `None` is NULL.
 pub(super) fn cell(row: &MySqlRow, column: usize) -> Outcome<Option<&[u8]>> {
     let value = row.try_get_raw(column)?;
     if value.is_null() {

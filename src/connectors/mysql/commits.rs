@@ -1,11 +1,11 @@
-//! `millstream_commits`: which commit of which job a database holds. Its row moves in the transaction of the rows.
+//! `millstream_commits`: a table with the newest commit of each job in a database. Its row is updated in the transaction of the rows.
 //!
 //! ```text
 //!  claim    is a newer incarnation there? ▸ end the older copy's session ▸ put my incarnation into the row
 //!  commit   UPDATE ... SET n = ... WHERE incarnation = mine: no row, no commit
 //! ```
-//! A copy holds a lock of the server's by name as long as its session lives. So a newer one finds the session of an older one, which may be
-//! frozen in the middle of a transaction, and ends it: what it had written is undone, and its locks are gone.
+//! A copy holds a named lock of the server as long as its session lives. So a newer one finds the session of an older one, which may be
+//! frozen in the middle of a transaction, and kills it: its writes are rolled back, and its locks are released.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use super::config::quoted;
 use super::failure::{Failure, Kind};
 use super::literal::quoted_text;
 
-/// How long an older copy's session may take to end.
+/// How long the session of an older copy may take to end.
 const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The row of one sink of one job.
@@ -30,7 +30,7 @@ pub(super) struct CommitRow {
     writer: Writer,
 }
 
-/// What stands in the row.
+/// The contents of the row.
 struct Stored {
     job_uuid: String,
     incarnation: u64,
@@ -52,7 +52,7 @@ impl CommitRow {
         }
     }
 
-    /// The statement that makes the table.
+    /// The statement that creates the table.
     fn ddl(&self) -> String {
         format!(
             "CREATE TABLE IF NOT EXISTS {} (folder VARCHAR(64) NOT NULL, sink VARCHAR(500) NOT NULL, job VARCHAR(200) NOT NULL, \
@@ -67,8 +67,8 @@ impl CommitRow {
         format!("folder = {} AND sink = {}", quoted_text(&self.writer.folder), quoted_text(&self.writer.sink))
     }
 
-    /// The row is still this copy's.
-    fn mine(&self) -> String {
+    /// The condition that the row still belongs to this copy.
+    fn ours_condition(&self) -> String {
         let Writer { job_uuid, incarnation, .. } = &self.writer;
         format!("{} AND job_uuid = {} AND incarnation = {incarnation}", self.of_sink(), quoted_text(job_uuid))
     }
@@ -81,9 +81,9 @@ impl CommitRow {
         Ok(Some(Stored { job_uuid: job_uuid.clone(), incarnation: incarnation.parse().unwrap_or(0), recorded }))
     }
 
-    /// What another start of this job has left; nothing if it is of another life.
-    fn ours(&self, stored: Option<Stored>, label: &str) -> Result<Option<Stored>> {
-        // What another job (or this one before `--fresh`) has left there counts as nothing.
+    /// Returns the row of a previous start of this job; `None` if it is of another life.
+    fn check_ours(&self, stored: Option<Stored>, label: &str) -> Result<Option<Stored>> {
+        // A row of another job (or of this one before `--fresh`) is ignored.
         let stored = stored.filter(|stored| stored.job_uuid == self.writer.job_uuid);
         match stored {
             Some(stored) if stored.incarnation > self.writer.incarnation => Err(self.fenced(label, Some(stored.incarnation))),
@@ -106,15 +106,15 @@ impl CommitRow {
         let failed = |failure: Failure| failure.error(what);
         let stored = match self.stored(session, "").await {
             Err(failure) if failure.kind == Kind::Missing => {
-                session.run(self.ddl()).await.map_err(|failure| self.not_made(&failure, what))?;
+                session.run(self.ddl()).await.map_err(|failure| self.creation_error(&failure, what))?;
                 None
             }
             other => other.map_err(failed)?,
         };
-        self.ours(stored, label)?;
-        self.end_older(session, label, what).await?;
+        self.check_ours(stored, label)?;
+        self.kill_older_session(session, label, what).await?;
         session.run("START TRANSACTION").await.map_err(failed)?;
-        let stored = self.ours(self.stored(session, " FOR UPDATE").await.map_err(failed)?, label)?;
+        let stored = self.check_ours(self.stored(session, " FOR UPDATE").await.map_err(failed)?, label)?;
         let recorded = stored.and_then(|stored| stored.recorded);
         let Writer { job, job_uuid, folder, incarnation, sink } = &self.writer;
         let texts = [folder, sink, job, job_uuid].map(|text| quoted_text(text)).join(", ");
@@ -131,13 +131,13 @@ impl CommitRow {
     }
 
     /// The error if the commit table cannot be created, with a hint for users who lack the privilege.
-    fn not_made(&self, failure: &Failure, what: &str) -> Error {
+    fn creation_error(&self, failure: &Failure, what: &str) -> Error {
         let error = failure.error(&format!("{what}: {} is needed for exactly-once, and cannot be created", self.table));
         if failure.kind == Kind::Denied { error.hint(format!("ask a user with the privilege to run: {}", self.ddl())) } else { error }
     }
 
-    /// Takes the lock by name, from a session that still has it.
-    async fn end_older(&self, session: &mut Session, label: &str, what: &str) -> Result<()> {
+    /// Takes the named lock, and kills the session that still holds it.
+    async fn kill_older_session(&self, session: &mut Session, label: &str, what: &str) -> Result<()> {
         let failed = |failure: Failure| failure.error(what);
         let begin = clock::instant();
         loop {
@@ -147,7 +147,7 @@ impl CommitRow {
                 return Ok(());
             }
             if let Some(holder) = text(1).filter(|id| id.bytes().all(|b| b.is_ascii_digit())) {
-                // It may have ended by itself.
+                // The session may have ended by itself.
                 let _ = session.run(format!("KILL {holder}")).await;
             }
             if clock::since(begin) >= PATIENCE {
@@ -158,10 +158,10 @@ impl CommitRow {
 
     /// The statement that records a commit: it matches no row once a newer incarnation has taken over.
     pub(super) fn record(&self, commit: &CommitInfo) -> String {
-        format!("UPDATE {} SET n = {}, attempt = {} WHERE {}", self.table, commit.n, quoted_text(&commit.attempt), self.mine())
+        format!("UPDATE {} SET n = {}, attempt = {} WHERE {}", self.table, commit.n, quoted_text(&commit.attempt), self.ours_condition())
     }
 
-    /// Why the row is not this copy's any more; nothing if it is.
+    /// Returns the error that says why the row no longer belongs to this copy; `None` if it does.
     pub(super) async fn lost(&self, session: &mut Session, label: &str) -> Option<Error> {
         match self.stored(session, "").await {
             Ok(Some(stored)) if stored.job_uuid != self.writer.job_uuid => Some(self.fenced(label, None)),

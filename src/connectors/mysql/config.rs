@@ -1,4 +1,4 @@
-//! A table in MySQL as its options declare it.
+//! The options of a table in MySQL, parsed.
 
 use std::sync::Arc;
 
@@ -39,10 +39,10 @@ pub(super) struct Ranges {
 }
 
 impl MySqlTable {
-    /// Reads the options of a table, asking no server.
+    /// Parses the options of a table, asking no server.
     ///
     /// # Errors
-    /// Names the option that is wrong, or the column that MySQL has no type for.
+    /// Names the invalid option, or the column that MySQL has no type for.
     pub(super) fn read(spec: Arc<TableSpec>) -> Result<Self> {
         let table = spec.name.clone();
         let needed = |key: &str, hint: &str| {
@@ -109,7 +109,7 @@ impl MySqlTable {
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 
-    /// What names the table in the commits of jobs.
+    /// The name of the table in the commits of jobs.
     pub(super) fn identity(&self) -> String {
         format!("table {}", self.quoted())
     }
@@ -122,7 +122,7 @@ impl MySqlTable {
     /// How to log in.
     pub(super) fn connect_options(&self) -> MySqlConnectOptions {
         let Place { host, port, username, password, tls, .. } = &self.place;
-        // What a session reads and writes must not hang on the server's settings: `client.rs` sets the mode.
+        // The results of a session must not depend on the server's settings: `client.rs` sets the mode.
         let mut options = MySqlConnectOptions::new().host(host).port(*port).database(&self.database);
         options = options.pipes_as_concat(false).no_engine_substitution(false).statement_cache_capacity(0);
         if let Some(username) = username {

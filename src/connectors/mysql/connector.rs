@@ -1,4 +1,4 @@
-//! `'connector' = 'mysql'`, and `'jdbc'`.
+//! The connectors `'mysql'` and `'jdbc'`.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use super::scan::MySqlScan;
 use super::sink::MySqlSink;
 use super::url::Place;
 
-/// Who logs in where, to which database.
+/// A server with its user, and a database.
 type Login = (Place, String);
 
-/// Tables in MySQL and MariaDB. Those of one login share their idle connections.
+/// The connector of MySQL and MariaDB. Tables with the same login share their idle connections.
 #[derive(Debug, Clone)]
 pub struct MySqlConnector {
     name: &'static str,
@@ -38,7 +38,7 @@ impl Default for MySqlConnector {
 }
 
 impl MySqlConnector {
-    /// The same under Flink's name for it.
+    /// The same connector under Flink's name.
     #[must_use]
     pub fn jdbc(&self) -> Self {
         Self { name: options::JDBC, clients: Arc::clone(&self.clients) }

@@ -23,7 +23,7 @@ use super::config::{MySqlTable, quoted};
 use super::remote_table::RemoteTable;
 use super::types::{Family, RemoteType};
 
-/// The columns of a SELECT, and how they are read.
+/// The columns of a SELECT, and how they are decoded.
 #[derive(Debug, Clone)]
 pub(super) struct Selection {
     pub(super) schema: SchemaRef,
@@ -31,7 +31,7 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// These columns of a table.
+    /// Selects these columns of a table.
     ///
     /// # Errors
     /// Names the column that the table does not have.
@@ -40,7 +40,7 @@ impl Selection {
         Ok(Self { schema: Arc::clone(schema), types })
     }
 
-    /// The list behind SELECT; something also where no column is asked for.
+    /// The select list; not empty even where no column is selected.
     pub(super) fn list(&self) -> String {
         let names: Vec<String> =
             self.schema.fields().iter().zip(&self.types).map(|(field, remote)| selected(field.name(), remote)).collect();
@@ -48,16 +48,16 @@ impl Selection {
     }
 }
 
-/// The SELECT expression of a column, whose text holds the whole value.
+/// Returns the SELECT expression of a column whose text preserves the whole value.
 fn selected(name: &str, remote: &RemoteType) -> String {
     match remote.family() {
-        // A FLOAT is written with six digits; as a DOUBLE with all of them.
+        // The server writes a FLOAT with six digits; a DOUBLE with all of them.
         Family::Float => format!("{} + 0E0", quoted(name)),
         _ => quoted(name),
     }
 }
 
-/// Rows until they are a batch.
+/// Collects rows for a batch.
 pub(super) struct Decoder {
     schema: SchemaRef,
     columns: Vec<Column>,
@@ -66,7 +66,7 @@ pub(super) struct Decoder {
 
 struct Column {
     values: Values,
-    /// Numbers are bytes, the highest first.
+    /// Numbers are big-endian bytes.
     is_bit: bool,
 }
 
@@ -91,10 +91,10 @@ enum Values {
 }
 
 impl Decoder {
-    /// For the columns of a SELECT.
+    /// Creates a decoder of the columns of a SELECT.
     ///
     /// # Errors
-    /// For a type that no table declares.
+    /// For a type that no table can declare.
     pub(super) fn new(Selection { schema, types }: Selection) -> Result<Self> {
         let columns = schema.fields().iter().zip(&types);
         let columns = columns.map(|(f, r)| Ok(Column { values: Values::new(f.data_type())?, is_bit: r.family() == Family::Bit }));
@@ -102,7 +102,7 @@ impl Decoder {
         Ok(Self { schema, columns, rows: 0 })
     }
 
-    /// How many rows it holds.
+    /// The number of rows so far.
     pub(super) fn rows(&self) -> usize {
         self.rows
     }
@@ -110,7 +110,7 @@ impl Decoder {
     /// Adds a row.
     ///
     /// # Errors
-    /// For a value that the column's declared type does not hold: names the column, and shows the value.
+    /// For a value that does not fit the column's declared type: names the column, and shows the value.
     pub(super) fn push(&mut self, row: &MySqlRow) -> Result<()> {
         for (i, (column, field)) in self.columns.iter_mut().zip(self.schema.fields()).enumerate() {
             let text = cell(row, i).map_err(|failure| Error::unavailable(failure.message))?;
@@ -127,10 +127,10 @@ impl Decoder {
         Ok(())
     }
 
-    /// What it holds, as a batch; it is empty afterwards.
+    /// Returns the rows as a batch; the decoder is empty afterwards.
     ///
     /// # Errors
-    /// Never for what is in the rows.
+    /// Never for the values of rows.
     pub(super) fn finish(&mut self) -> Result<RecordBatch> {
         let options = RecordBatchOptions::new().with_row_count(Some(std::mem::take(&mut self.rows)));
         let columns = self.columns.iter_mut().zip(self.schema.fields());
@@ -140,7 +140,7 @@ impl Decoder {
 }
 
 impl Column {
-    /// Adds a value; whether it is one.
+    /// Adds a value; returns whether it is not NULL.
     fn push(&mut self, text: Option<&[u8]>) -> std::result::Result<bool, &'static str> {
         let Some(text) = text else {
             self.values.push_null();
@@ -244,7 +244,7 @@ impl Values {
             Self::Int64(b) => Arc::new(b.finish()),
             Self::Float32(b) => Arc::new(b.finish()),
             Self::Float64(b) => Arc::new(b.finish()),
-            // The builder forgets them.
+            // The builder does not keep precision and scale.
             Self::Decimal(b, p, s) => Arc::new(b.finish().with_precision_and_scale(*p, *s)?),
             Self::Text(b) => Arc::new(b.finish()),
             Self::Bytes(b) => Arc::new(b.finish()),
@@ -259,7 +259,7 @@ impl Values {
     }
 }
 
-/// A number without its point, rounded half away from zero where it has more digits behind it.
+/// Parses a decimal as an unscaled number, rounded half away from zero where it has more fractional digits.
 fn decimal(text: &[u8], precision: u8, scale: i8) -> Option<i128> {
     let (negative, text) = match text.split_first()? {
         (b'-', rest) => (true, rest),
@@ -285,7 +285,7 @@ fn digits_of(text: &[u8]) -> Option<u32> {
     text.iter().try_fold(0_u32, |n, byte| byte.is_ascii_digit().then(|| n.checked_mul(10)?.checked_add(u32::from(byte - b'0')))?)
 }
 
-/// `2024-05-01`, also with a time behind it; a zero date, or one with a zero in it, is none.
+/// Parses `2024-05-01`, possibly followed by a time; a zero date, or one with a zero in it, is `None`.
 fn date(text: &[u8]) -> Option<NaiveDate> {
     let day = text.get(..10)?;
     if day[4] != b'-' || day[7] != b'-' {
@@ -295,7 +295,7 @@ fn date(text: &[u8]) -> Option<NaiveDate> {
     NaiveDate::from_ymd_opt(year, digits_of(&day[5..7])?, digits_of(&day[8..])?)
 }
 
-/// `12:00:00.123456` in seconds and nanoseconds, if it is one of a day.
+/// Parses `12:00:00.123456` as seconds and nanoseconds, if it is a time of day.
 fn clock(text: &[u8]) -> Option<(i64, i64)> {
     let (time, fraction) = match text.iter().position(|byte| *byte == b'.') {
         Some(at) => (&text[..at], &text[at + 1..]),
@@ -313,7 +313,7 @@ fn time_of_day(text: &[u8]) -> Option<i32> {
     i32::try_from(seconds * 1000 + nanos / 1_000_000).ok()
 }
 
-/// A date and time in a unit, digits beyond it cut downwards; hands `None` on for a zero date. Whether it is one.
+/// Parses a date and time in a unit, further digits truncated; appends `None` for a zero date. Returns whether the text is valid.
 fn moment(text: &[u8], unit: TimeUnit, append: impl FnOnce(Option<i64>)) -> bool {
     let value = || {
         let day = date(text)?;

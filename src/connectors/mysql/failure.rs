@@ -1,4 +1,4 @@
-//! What went wrong at the server, sorted by what can be done about it.
+//! Failures at the server, classified by what can be done about them.
 
 use sqlx::mysql::MySqlDatabaseError;
 
@@ -7,13 +7,13 @@ use crate::common::{Error, ErrorKind};
 /// What can be done about a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// The server cannot be reached, or has no room or no time right now: it may be another time.
+    /// The server is unreachable, or lacks resources right now: a later attempt may succeed.
     Away,
-    /// Another transaction was in the way; this one is undone, and may get through when it is tried again.
+    /// Another transaction was in the way; this one was rolled back, and may succeed when it is retried.
     Conflict,
     /// The server refuses a row of the statement.
     Row,
-    /// The user may not do it.
+    /// The user lacks the privilege.
     Denied,
     /// TLS failed.
     Insecure,
@@ -30,7 +30,7 @@ const PASSWORD: u16 = 0;
 #[derive(Debug, Clone)]
 pub(super) struct Failure {
     pub(super) kind: Kind,
-    /// The server's number for it.
+    /// The server's error number.
     pub(super) number: Option<u16>,
     pub(super) message: String,
 }
@@ -44,7 +44,7 @@ impl Failure {
         Self { kind: Kind::Away, number: None, message: message.into() }
     }
 
-    /// Whether it is only that no secure connection came about.
+    /// Whether the failure is only that no secure connection could be made.
     pub(super) fn is_insecure(&self) -> bool {
         self.kind == Kind::Insecure
     }
@@ -54,7 +54,7 @@ impl Failure {
         self.number == Some(PASSWORD)
     }
 
-    /// As an [`Error`].
+    /// Converts the failure to an [`Error`].
     pub(super) fn error(&self, what: &str) -> Error {
         let kind = match self.kind {
             Kind::Away | Kind::Conflict => ErrorKind::Unavailable,
@@ -87,7 +87,7 @@ impl From<sqlx::Error> for Failure {
                 std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe => {
                     "the connection was closed".to_string()
                 }
-                // What the two sides could not agree on.
+                // The two sides could not agree on TLS.
                 std::io::ErrorKind::InvalidData => return Self::insecure(io.to_string()),
                 _ => io.to_string(),
             },
@@ -109,19 +109,19 @@ fn source(error: &sqlx::Error) -> String {
 fn kind(number: u16, state: Option<&str>) -> Kind {
     match number {
         1205 | 1213 => Kind::Conflict,
-        // Too many connections, a server that is starting or stopping, a session that was killed, a limit of the user.
+        // Too many connections, a server that is starting or stopping, a killed session, a limit of the user.
         1040 | 1053 | 1077 | 1079 | 1080 | 1152 | 1159 | 1160 | 1161 | 1184 | 1203 | 1226 | 1317 | 1927 | 3169 => Kind::Away,
-        // Full tables, disks and memory, a server that only reads for now.
+        // Full tables, disks and memory, a server that is temporarily read-only.
         1021 | 1030 | 1037 | 1038 | 1041 | 1114 | 1206 | 1290 | 1836 | 3675 | 1020 | 1180 => Kind::Away,
-        // A sort that was cut off with its session.
+        // A sort that was aborted with its session.
         1028 => Kind::Away,
         1044 | 1045 | 1142 | 1143 | 1227 | 1370 | 1698 => Kind::Denied,
         1049 | 1051 | 1054 | 1146 => Kind::Missing,
-        // NOT NULL, no default, out of range, cut off, wrong text, wrong JSON, CHECK, foreign keys, a trigger that refuses.
+        // NOT NULL, no default, out of range, truncated, wrong text, wrong JSON, CHECK, foreign keys, a trigger that refuses.
         1048 | 1062 | 1169 | 1264 | 1265 | 1292 | 1364 | 1366 | 1367 | 1406 | 1411 | 1416 | 1451 | 1452 | 1526 | 1586 | 1644 | 1690
         | 1830 | 3140 | 3141 | 3156 | 3819 | 4025 => Kind::Row,
         _ if state.is_some_and(|state| state.starts_with("22") || state.starts_with("23") || state.starts_with("45")) => Kind::Row,
-        // A connection that failed; a statement that was interrupted.
+        // A failed connection; an interrupted statement.
         _ if state.is_some_and(|state| state.starts_with("08") || state.starts_with("70")) => Kind::Away,
         _ => Kind::Wrong,
     }

@@ -1,12 +1,12 @@
-//! What a server can leave out: conditions of a query, as conditions of a SELECT.
+//! Filter push-down: converts filters of a query to conditions of a SELECT.
 //!
-//! Rows that are left out for good are those for which a condition does not hold *here*; what comes back is looked at again. So a condition
-//! may let too much through, and never too little:
+//! The query's own filters are applied again to the rows that the server returns. So a pushed condition may let too many rows through, but
+//! never too few:
 //!
-//! * `=` on texts is the column's collation's, which takes different texts for equal ones and never the other way round; so that an index
-//!   serves. Order is that of bytes, as here.
-//! * A zero date is NULL here, and none there: nothing asks the server whether a date is NULL.
-//! * Only columns whose declared values are those at the server are compared.
+//! * `=` on texts uses the column's collation, which treats different texts as equal but never the other way round; so an index is used.
+//!   Order is that of bytes, as here.
+//! * A zero date is NULL here, but not there: no condition asks the server whether a date is NULL.
+//! * Only columns whose declared values equal those at the server are compared.
 
 use arrow::array::Array;
 use arrow::datatypes::DataType;
@@ -18,14 +18,14 @@ use super::config::quoted;
 use super::literal;
 use super::types::{Family, RemoteType};
 
-/// Whether the server may be asked a part of this, whatever the types of the columns are there.
+/// Whether a part of this filter can be pushed, whatever the types of the columns are at the server.
 pub(super) fn may_push(filter: &Expr) -> bool {
-    // Any type that keeps the declared values.
+    // Any type that preserves the declared values.
     predicate(filter, &|_| Some(Kind::Any)).is_some()
 }
 
-/// The condition of a SELECT that holds at least where this filter does; `remote` tells declared and real type of a column. Nothing if
-/// nothing can be said.
+/// Returns a condition of a SELECT that is true at least where this filter is; `remote` returns the real and the declared type of a column.
+/// `None` if nothing can be pushed.
 pub(super) fn pushed<'a>(filter: &Expr, remote: &dyn Fn(&str) -> Option<(&'a RemoteType, &'a DataType)>) -> Option<String> {
     predicate(filter, &|name| {
         let (remote, declared) = remote(name)?;
@@ -105,7 +105,7 @@ fn compared(name: &str, op: Operator, value: &ScalarValue, kind: &dyn Fn(&str) -
         Operator::GtEq => ">=",
         _ => return None,
     };
-    // Compared with NULL nothing holds; that is for the planner to see.
+    // A comparison with NULL is never true; the planner removes it.
     if value.is_null() {
         return None;
     }
@@ -116,7 +116,7 @@ fn compared(name: &str, op: Operator, value: &ScalarValue, kind: &dyn Fn(&str) -
         Kind::Of(..) => return None,
     };
     if let ScalarValue::Boolean(Some(truth)) = value {
-        // Any number but 0 is true.
+        // Every number except 0 is true.
         let holds = matches!(family, Family::Integer | Family::Bit) && matches!(op, Operator::Eq | Operator::NotEq);
         return holds.then(|| format!("{column} {} 0", if *truth == (op == Operator::Eq) { "<>" } else { "=" }));
     }
@@ -131,7 +131,7 @@ fn compared(name: &str, op: Operator, value: &ScalarValue, kind: &dyn Fn(&str) -
         (Family::Integer | Family::Decimal | Family::Bytes | Family::Date | Family::DateTime, _) => {
             Some(format!("{column} {sign} {literal}"))
         }
-        // Floating point numbers are rounded when written and read; the other types sort by their own rules.
+        // Floating-point numbers are rounded when written and read; the other types have their own sort order.
         _ => None,
     }
 }
@@ -160,7 +160,7 @@ fn family_of(data_type: &DataType) -> Option<Family> {
     })
 }
 
-/// Whether a comparison of a column of one type with a literal of the other one needs no cast of the column.
+/// Whether a comparison of a column of one type with a literal of the other type needs no cast of the column.
 fn alike(declared: &DataType, value: &DataType) -> bool {
     let same = |of: fn(&DataType) -> bool| of(declared) && of(value);
     declared == value || same(DataType::is_integer) || same(DataType::is_string) || same(DataType::is_binary) || {

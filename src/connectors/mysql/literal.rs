@@ -1,4 +1,4 @@
-//! Encodes Arrow values as literals of a statement. Sessions have a mode in which a backslash escapes, and the zone +00:00.
+//! Encodes Arrow values as literals of a statement. Sessions use a mode with backslash escapes, and the zone +00:00.
 
 use std::fmt::Write;
 
@@ -9,16 +9,16 @@ use arrow::datatypes::{
 };
 use chrono::{DateTime, NaiveDate};
 
-/// Why a value has no literal.
+/// Why a value cannot be a literal.
 pub(super) type Reason = String;
 
-/// How many digits of a second a column may have.
+/// The maximum number of fractional digits of a second.
 pub(super) const MOST_DIGITS: u8 = 6;
 
 /// Appends the value of a row, a time with as many fractional digits as its column has: the server would round further digits.
 ///
 /// # Errors
-/// For a value that MySQL cannot hold: no number, a year beyond four digits.
+/// For a value that MySQL cannot hold: not a number, a year beyond four digits.
 pub(super) fn append(array: &dyn Array, row: usize, digits: u8, out: &mut String) -> Result<(), Reason> {
     if array.is_null(row) {
         out.push_str("NULL");
@@ -31,7 +31,7 @@ pub(super) fn append(array: &dyn Array, row: usize, digits: u8, out: &mut String
         DataType::Int32 => write!(out, "{}", array.as_primitive::<Int32Type>().value(row)),
         DataType::Int64 => write!(out, "{}", array.as_primitive::<Int64Type>().value(row)),
         DataType::Float32 => {
-            // As a DOUBLE: a FLOAT's own digits would be read as a DECIMAL of another value.
+            // As a DOUBLE: the server would read a FLOAT's own digits as a DECIMAL of another value.
             let value = array.as_primitive::<Float32Type>().value(row);
             return float(f64::from(value), out);
         }
@@ -75,7 +75,7 @@ pub(super) fn append(array: &dyn Array, row: usize, digits: u8, out: &mut String
     written.map_err(|_| "no room".to_string())
 }
 
-/// A time with six digits of a second, with fewer.
+/// Truncates a time with six fractional digits.
 fn cut(text: &str, digits: u8) -> &str {
     let drop = usize::from(MOST_DIGITS.saturating_sub(digits)) + usize::from(digits == 0);
     text.get(..text.len().saturating_sub(drop)).unwrap_or(text)
@@ -91,11 +91,11 @@ fn float(value: f64, out: &mut String) -> Result<(), Reason> {
     if !value.is_finite() {
         return Err(format!("MySQL has no {value}"));
     }
-    // With an exponent it is a DOUBLE for the server, too.
+    // An exponent makes it a DOUBLE for the server, too.
     write!(out, "{value:e}").map_err(|_| "no room".to_string())
 }
 
-/// Appends a text.
+/// Appends a text literal.
 pub(super) fn text(text: &str, out: &mut String) {
     out.push('\'');
     for c in text.chars() {
@@ -109,7 +109,7 @@ pub(super) fn text(text: &str, out: &mut String) {
     out.push('\'');
 }
 
-/// Appends bytes.
+/// Appends a bytes literal.
 pub(super) fn bytes(bytes: &[u8], out: &mut String) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
     out.push_str("x'");
@@ -120,7 +120,7 @@ pub(super) fn bytes(bytes: &[u8], out: &mut String) {
     out.push('\'');
 }
 
-/// A text as a literal.
+/// Returns a text literal.
 pub(super) fn quoted_text(value: &str) -> String {
     let mut out = String::with_capacity(value.len() + 2);
     text(value, &mut out);

@@ -1,4 +1,4 @@
-//! Rows by key: `WHERE key IN (...)`, for all keys of an epoch.
+//! Looks rows up by key: `WHERE key IN (...)`, for all keys of an epoch.
 
 use std::sync::Arc;
 
@@ -21,10 +21,10 @@ use super::types::Family;
 /// Keys per SELECT: few enough for a server to use its index despite the list's length.
 const KEYS: usize = 2000;
 
-/// Characters per SELECT, below the smallest `max_allowed_packet` that servers come with.
+/// Characters per SELECT, below the smallest default of `max_allowed_packet`.
 const LENGTH: usize = 1 << 20;
 
-/// SELECTs at the same time.
+/// Concurrent SELECTs.
 const AT_ONCE: usize = 4;
 
 /// A table whose rows are found by key.
@@ -38,8 +38,8 @@ impl MySqlLookup {
         Self { access }
     }
 
-    /// The condition's left side: the key's columns. Nothing if what is read of them is not what is there, so that the server cannot
-    /// compare it: DATETIME(6) that is declared TIMESTAMP(3).
+    /// Returns the left side of the condition: the key's columns. `None` if a column's declared values differ from those at the server, so
+    /// that it cannot compare them: DATETIME(6) declared as TIMESTAMP(3).
     fn left(columns: &[&RemoteColumn], schema: &SchemaRef) -> Option<String> {
         let side = |(column, field): (&&RemoteColumn, &Arc<arrow::datatypes::Field>)| {
             let name = quoted(&column.name);
@@ -57,7 +57,7 @@ impl MySqlLookup {
         Some(if let [one] = names.as_slice() { one.clone() } else { format!("({})", names.join(", ")) })
     }
 
-    /// The conditions that find all rows of these keys, none of them too long.
+    /// Returns the conditions that find all rows of these keys, none of them too long.
     fn conditions(keys: &RecordBatch, left: &str) -> Vec<String> {
         let (mut conditions, mut list, mut count) = (Vec::new(), String::new(), 0);
         let mut done = |list: &mut String| conditions.push(format!("{left} IN ({})", std::mem::take(list)));
@@ -67,7 +67,7 @@ impl MySqlLookup {
                 key.push_str(if i == 0 { "" } else { "," });
                 literal::append(column.as_ref(), row, literal::MOST_DIGITS, &mut key)
             });
-            // No row has a value that MySQL cannot hold.
+            // MySQL cannot hold the value, so no row has it.
             if parts.is_err() {
                 continue;
             }
@@ -108,8 +108,8 @@ impl MySqlLookup {
 
 #[async_trait]
 impl Lookup for MySqlLookup {
-    /// By the PRIMARY KEY if the join compares all of it; else by all compared columns, which may have an index. Numbers that
-    /// are not exact, and truth, which any number but 0 is, find no rows.
+    /// The PRIMARY KEY if the join compares all of it; else all compared columns, which may have an index. Inexact numbers, and booleans
+    /// (every number except 0 is true), cannot be keys.
     fn key(&self, columns: &[&str]) -> Option<Vec<String>> {
         let spec = &self.access.table.spec;
         let finds = |name: &str| {

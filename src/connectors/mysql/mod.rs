@@ -1,4 +1,4 @@
-//! MySQL 8 and MariaDB: `'connector' = 'mysql'`, and Flink's `'jdbc'` with a URL of theirs.
+//! MySQL 8 and MariaDB: `'connector' = 'mysql'`, and Flink's `'jdbc'` with a MySQL or MariaDB URL.
 //!
 //! ```text
 //!            ┌─ MySqlScan ──▶ SELECTs side by side ───────┐
@@ -6,8 +6,8 @@
 //!            └─ MySqlLookup ▶ SELECT ... WHERE key IN ()──┘                                            lookup
 //!  Sink ───────▶ one transaction per commit: rows, and the commit's number in millstream_commits       sink, writer, target, commits
 //! ```
-//! Values go both ways as text: it is the same of both servers, and says all of a value. Every session has the same mode, zone (+00:00) and
-//! character set, whatever the server's settings are (`client.rs`).
+//! Values are transferred as text both ways: it is the same for both servers, and preserves the whole value. Every session has the same
+//! mode, zone (+00:00) and character set, whatever the server's settings are (`client.rs`).
 
 mod client;
 mod commits;

@@ -35,7 +35,7 @@ const OWN: [OptionSpec; 13] = [
     OptionSpec::flag("create.if-missing", "true: a table that does not exist is created when a job that writes to it starts"),
 ];
 
-/// What Flink's connector has, and what has no meaning here.
+/// Options of Flink's connector that are accepted and have no effect.
 const ACCEPTED: [OptionSpec; 6] = [
     OptionSpec::text("driver", "accepted; no driver is loaded"),
     OptionSpec::text("compatible-mode", "accepted; has no meaning here"),
@@ -45,7 +45,7 @@ const ACCEPTED: [OptionSpec; 6] = [
     OptionSpec::text("sink.parallelism", "accepted; one transaction writes a commit"),
 ];
 
-/// All of them, for errors, completion and documentation.
+/// All options, for errors, completion and documentation.
 pub(super) fn all() -> Vec<OptionSpec> {
     OWN.into_iter().chain(lookup::KEYED_OPTIONS).chain(ACCEPTED).chain(OnError::options()).collect()
 }

@@ -1,4 +1,4 @@
-//! The newest rows of a table, by its key where that grows with time.
+//! Reads the newest rows of a table, by its key if that grows with time.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use super::decode::Selection;
 use super::remote_table::Access;
 use super::scan::batches;
 
-/// The rows with the greatest PRIMARY KEY, the greatest one last; any rows of a table without one.
+/// Returns the rows with the greatest PRIMARY KEY, the greatest one last; any rows of a table without one.
 ///
 /// # Errors
-/// When the server is away, or a row is not what is declared.
+/// When the server is unreachable, or a row does not fit the declaration.
 pub(super) async fn newest(access: Arc<Access>, rows: usize) -> Result<RecordBatch> {
     let (remote, schema) = (access.look().await?, access.table.spec.schema());
     let selection = Selection::new(&access.table, &remote, &schema)?;

@@ -1,4 +1,4 @@
-//! A table cut into ranges of an integer column, to be read side by side.
+//! Splits a table into ranges of an integer column, which are read concurrently.
 
 use crate::common::{Error, Result};
 
@@ -9,15 +9,15 @@ use super::types::Family;
 /// Below this number of rows a second connection costs more time than it saves.
 const SMALL: u64 = 50_000;
 
-/// The conditions of the SELECTs that read the whole table between them, each row once; one that is `None` holds everywhere.
+/// Returns the conditions of the SELECTs that together read the whole table, each row once; `None` is always true.
 ///
 /// ```text
 ///   k < 250 OR k IS NULL │ k >= 250 AND k < 500 │ k >= 500 AND k < 750 │ k >= 750
 /// ```
-/// The outer ones have no bounds, so that no row is left out whatever the declared bounds are, or what is written meanwhile.
+/// The outer ranges are unbounded, so that no row is missed whatever the declared bounds are, or whatever is written meanwhile.
 ///
 /// # Errors
-/// When the declared column is none to have ranges of, or the server is away.
+/// When the declared column cannot be split into ranges, or the server is unreachable.
 pub(super) async fn ranges(access: &Access, remote: &RemoteTable, at_once: usize) -> Result<Vec<Option<String>>> {
     let declared = &access.table.ranges;
     let count = declared.count.unwrap_or(if declared.column.is_none() && remote.rows < SMALL { 1 } else { at_once });
@@ -36,7 +36,7 @@ pub(super) async fn ranges(access: &Access, remote: &RemoteTable, at_once: usize
     Ok(conditions(&name, lower, upper, count))
 }
 
-/// The column that ranges are of, if there is one.
+/// Returns the column to split into ranges, if there is one.
 fn column<'a>(table: &MySqlTable, remote: &'a RemoteTable) -> Result<Option<&'a str>> {
     let Some(declared) = &table.ranges.column else { return Ok(remote.range_column()) };
     let found = remote.column(declared).filter(|c| c.remote.family() == Family::Integer);

@@ -1,4 +1,4 @@
-//! A table as the server knows it.
+//! The metadata of a table on the server.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,26 +14,26 @@ use super::config::MySqlTable;
 use super::literal::quoted_text;
 use super::types::{Family, RemoteType};
 
-/// A table's columns, keys, and what else decides how it is read and written.
+/// A table's columns, keys, and other properties that decide how it is read and written.
 #[derive(Debug, Clone)]
 pub(super) struct RemoteTable {
     pub(super) columns: Vec<RemoteColumn>,
     pub(super) primary_key: Vec<String>,
-    /// Sets of columns that no two rows share, the PRIMARY KEY first.
+    /// The columns of each unique key, the PRIMARY KEY first.
     pub(super) unique: Vec<Vec<String>>,
     pub(super) is_view: bool,
     pub(super) engine: Option<String>,
-    /// About how many rows there are.
+    /// The approximate number of rows.
     pub(super) rows: u64,
 }
 
-/// One of its columns.
+/// A column of the table on the server.
 #[derive(Debug, Clone)]
 pub(super) struct RemoteColumn {
     pub(super) name: String,
     pub(super) remote: RemoteType,
     pub(super) nullable: bool,
-    /// It is computed, and cannot be written.
+    /// The column is generated, and cannot be written.
     pub(super) generated: bool,
     pub(super) collation: Option<String>,
 }
@@ -45,12 +45,12 @@ impl ColumnName for RemoteColumn {
 }
 
 impl RemoteTable {
-    /// A column by its name.
+    /// Finds a column by name.
     pub(super) fn column(&self, name: &str) -> Option<&RemoteColumn> {
         column_named(&self.columns, name)
     }
 
-    /// The columns of a schema.
+    /// Finds the columns of a schema.
     ///
     /// # Errors
     /// Names the column that is missing, and suggests one.
@@ -58,13 +58,13 @@ impl RemoteTable {
         columns_of(&self.columns, &table.label(), &table.quoted(), schema)
     }
 
-    /// Whether no two rows share these columns.
+    /// Whether these columns are a unique key.
     pub(super) fn is_unique(&self, columns: &[String]) -> bool {
         let among = |name: &String| columns.iter().any(|c| c.eq_ignore_ascii_case(name));
         self.unique.iter().any(|key| key.iter().all(among))
     }
 
-    /// The one integer column that is its PRIMARY KEY, or begins it.
+    /// The integer column that is the PRIMARY KEY, or its first column.
     pub(super) fn range_column(&self) -> Option<&str> {
         let name = self.unique.first()?.first()?;
         self.column(name).filter(|c| c.remote.family() == Family::Integer).map(|c| c.name.as_str())
@@ -75,7 +75,7 @@ impl RemoteTable {
         let column = |c: &RemoteColumn| InferredColumn {
             name: c.name.clone(),
             data_type: c.remote.natural(),
-            // A zero date is NULL.
+            // A zero date becomes NULL.
             nullable: c.nullable || matches!(c.remote.family(), Family::Date | Family::DateTime),
         };
         Inferred {
@@ -100,10 +100,10 @@ impl Access {
         Self { table, client, metadata: MetadataCache::default() }
     }
 
-    /// What the server says of the table, now or a moment ago.
+    /// Returns the server's metadata of the table, possibly cached.
     ///
     /// # Errors
-    /// When the server is away, or there is no such table.
+    /// When the server is unreachable, or there is no such table.
     pub(super) async fn known(&self) -> Result<Arc<RemoteTable>> {
         match self.metadata.get() {
             Some(remote) => Ok(remote),
@@ -111,7 +111,7 @@ impl Access {
         }
     }
 
-    /// What the server says of it now.
+    /// Returns the server's current metadata of the table.
     ///
     /// # Errors
     /// As [`Self::known`].
@@ -123,15 +123,15 @@ impl Access {
         Ok(self.metadata.put(remote))
     }
 
-    /// Forgets it: the table is not what it was.
+    /// Drops the cached metadata: the table was altered.
     pub(super) fn forget(&self) {
         self.metadata.forget();
     }
 
-    /// The table, if there is one.
+    /// Returns the current metadata, if the table exists.
     ///
     /// # Errors
-    /// When the server is away.
+    /// When the server is unreachable.
     pub(super) async fn find(&self) -> Result<Option<RemoteTable>> {
         let label = self.table.label();
         let of = |alias: &str| {
@@ -141,7 +141,7 @@ impl Access {
         let tables =
             format!("SELECT t.table_name, t.table_type, t.engine, t.table_rows FROM information_schema.tables t WHERE {}", of("t"));
         let tables = self.client.ask(&tables, &label).await?;
-        // Names are compared without their case here, and by the server as it is set up.
+        // Names are compared without case here, and by the server according to its settings.
         let name = |row: &Vec<Option<String>>| row.first().cloned().flatten();
         let exact = tables.iter().find(|row| name(row).as_deref() == Some(&self.table.name));
         let Some(found) = exact.or(tables.first()) else { return Ok(None) };
@@ -162,7 +162,7 @@ impl Access {
         let mut unique: Vec<(String, Option<Vec<String>>)> = Vec::new();
         for row in keys.iter().filter(|row| own(row)) {
             let index = text(row, 1).unwrap_or_default();
-            // Of a part of a column, or of an expression, nothing follows for whole columns.
+            // An index on a prefix of a column, or on an expression, proves nothing for whole columns.
             let column = text(row, 2).filter(|_| text(row, 3).is_none());
             if unique.last().is_none_or(|(name, _)| *name != index) {
                 unique.push((index, Some(Vec::new())));

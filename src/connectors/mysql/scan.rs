@@ -1,4 +1,4 @@
-//! A table as queries that end read it, and joins as of an epoch: SELECTs side by side, rows streamed.
+//! Scans a table for queries that end, and for joins as of an epoch: concurrent SELECTs, rows streamed.
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use super::types::RemoteType;
 
 /// Rows per batch.
 const BATCH_ROWS: usize = 8192;
-/// Batches that are read before they are asked for.
+/// Batches that are read ahead.
 const AHEAD: usize = 2;
 
 /// A table to scan.
@@ -42,7 +42,7 @@ impl MySqlScan {
         Self { access }
     }
 
-    /// The conditions that the server is asked of these filters.
+    /// Returns the conditions that are pushed to the server for these filters.
     fn conditions(&self, remote: &RemoteTable, filters: &[Expr]) -> Vec<String> {
         let schema = self.schema();
         let of = |name: &str| -> Option<(&RemoteType, &DataType)> {
@@ -62,7 +62,7 @@ impl TableProvider for MySqlScan {
         TableType::Base
     }
 
-    /// Rows are looked at again here: what the server lets through may be too much.
+    /// Filters are applied again here: the server may let too many rows through.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> DfResult<Vec<TableProviderFilterPushDown>> {
         let judge = |filter: &&Expr| match may_push(filter) {
             true => TableProviderFilterPushDown::Inexact,
@@ -88,7 +88,7 @@ impl TableProvider for MySqlScan {
             Some(_) => vec![None],
             None => ranges(&self.access, &remote, session.config().target_partitions()).await?,
         };
-        // Rows without columns are only counted, which the server does better.
+        // Rows without columns are only counted, which is cheaper at the server.
         let counted = schema.fields().is_empty() && limit.is_none();
         let names = if counted { "COUNT(*)".to_string() } else { selection.list() };
         let from = format!("SELECT {names} FROM {}", self.access.table.quoted());
@@ -110,7 +110,7 @@ struct MySqlScanExec {
     access: Arc<Access>,
     selection: Selection,
     selects: Vec<String>,
-    /// The SELECTs give numbers of rows instead of rows.
+    /// The SELECTs return counts instead of rows.
     counted: bool,
     properties: Arc<PlanProperties>,
 }
@@ -176,8 +176,8 @@ async fn count(access: Arc<Access>, schema: SchemaRef, select: String) -> Result
     Ok(RecordBatch::try_new_with_options(schema, Vec::new(), &RecordBatchOptions::new().with_row_count(Some(rows)))?)
 }
 
-/// The rows of a SELECT, a batch at a time. A task reads them, so that the server works while the query does; the task ends,
-/// and closes the connection, when the stream is dropped.
+/// Streams the rows of a SELECT in batches. A task reads them, so that the server works while the query does; the task ends, and closes the
+/// connection, when the stream is dropped.
 pub(super) fn batches(access: Arc<Access>, selection: Selection, select: String) -> Result<SendableRecordBatchStream> {
     let mut stream = RecordBatchReceiverStream::builder(Arc::clone(&selection.schema), AHEAD);
     let (sender, mut decoder) = (stream.tx(), Decoder::new(selection)?);

@@ -1,4 +1,4 @@
-//! A table in MySQL as something to write, exactly once: rows and the number of their commit in one transaction.
+//! Tables in MySQL as sinks, exactly once: rows and the number of their commit in one transaction.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,7 +31,7 @@ impl MySqlSink {
     }
 }
 
-/// The statement that makes a table as it is declared.
+/// Returns the statement that creates a table as it is declared.
 fn ddl(table: &MySqlTable) -> String {
     let key = &table.spec.primary_key;
     let column = |column: &crate::connectors::TableColumn| {

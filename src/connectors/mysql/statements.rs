@@ -1,4 +1,4 @@
-//! Rows as statements of many rows each.
+//! Builds statements that write many rows each.
 
 use arrow::array::{Array, RecordBatch};
 use arrow::datatypes::SchemaRef;
@@ -10,34 +10,34 @@ use super::failure::Failure;
 use super::literal;
 use super::remote_table::RemoteTable;
 
-/// Characters in one statement: more than this is hardly faster, and needs memory on both sides.
+/// Characters in one statement: longer ones are hardly faster, and need memory on both sides.
 const LENGTH: usize = 1 << 20;
 
 /// How rows of a table are written.
 #[derive(Debug)]
 pub(super) struct Statements {
     insert: String,
-    /// Behind the rows of an INSERT, if rows have a key.
+    /// Follows the rows of an INSERT, if rows have a key.
     on_duplicate: String,
     delete: String,
-    /// Places of the key's columns.
+    /// Indices of the key's columns.
     key: Vec<usize>,
-    /// Digits of a second that each column has.
+    /// Fractional digits of a second in each column.
     digits: Vec<u8>,
     max_rows: usize,
-    /// The column of the key that becomes NULL where a row would replace one of another key.
+    /// The column of the key that becomes NULL where a row would replace a row of another key.
     guard: Option<String>,
 }
 
-/// A row as it stands in a statement.
+/// A row in a statement.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
-    /// Its place in the batch.
+    /// Its index in the batch.
     pub(super) place: usize,
     pub(super) text: String,
 }
 
-/// What rows are there for.
+/// What a statement does with rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Action {
     Put,
@@ -45,10 +45,10 @@ pub(super) enum Action {
 }
 
 impl Statements {
-    /// For a table as it is at the server.
+    /// Prepares statements for the table as it is at the server.
     ///
     /// # Errors
-    /// When a column is missing there, or cannot be written, or nothing keeps rows of one key from being two.
+    /// When a column is missing there, or cannot be written, or no unique key matches the declared key.
     pub(super) fn new(table: &MySqlTable, remote: &RemoteTable, schema: &SchemaRef) -> Result<Self> {
         let columns = remote.columns_of(table, schema)?;
         if let Some(column) = columns.iter().find(|column| column.generated) {
@@ -70,7 +70,7 @@ impl Statements {
         let same = |a: &String, b: &String| a.eq_ignore_ascii_case(b);
         let is_key =
             |unique: &Vec<String>| unique.len() == key.len() && unique.iter().all(|name| key_names.iter().any(|key| same(key, name)));
-        // A row of another key that has a value of this one in another UNIQUE key must not be taken for it.
+        // A row of another key with an equal value in another UNIQUE key must not be replaced.
         let guarded = remote.unique.iter().any(|unique| !is_key(unique));
         let left = match key.as_slice() {
             [one] => names[*one].clone(),
@@ -87,7 +87,7 @@ impl Statements {
         })
     }
 
-    /// Why the server has refused a row.
+    /// Returns why the server refused a row.
     pub(super) fn reason(&self, failure: &Failure) -> String {
         match &self.guard {
             Some(guard) if failure.number == Some(1048) && failure.message.contains(&format!("'{guard}'")) => {
@@ -97,15 +97,15 @@ impl Statements {
         }
     }
 
-    /// Places of the key's columns.
+    /// Indices of the key's columns.
     pub(super) fn key(&self) -> &[usize] {
         &self.key
     }
 
-    /// A row for a statement.
+    /// Encodes a row for a statement.
     ///
     /// # Errors
-    /// Says which column has a value that MySQL cannot hold.
+    /// Names the column whose value MySQL cannot hold.
     pub(super) fn row(&self, action: Action, batch: &RecordBatch, place: usize) -> std::result::Result<Row, String> {
         let every: Vec<usize> = (0..self.digits.len()).collect();
         let columns = if action == Action::Put { &every } else { &self.key };
@@ -122,7 +122,7 @@ impl Statements {
         Ok(Row { place, text })
     }
 
-    /// Rows in as many statements as they need.
+    /// Splits rows into as many statements as they need.
     pub(super) fn chunks<'a>(&self, rows: &'a [Row]) -> Vec<&'a [Row]> {
         let (mut chunks, mut begin, mut length) = (Vec::new(), 0, 0);
         for (i, row) in rows.iter().enumerate() {
@@ -138,7 +138,7 @@ impl Statements {
         chunks
     }
 
-    /// One statement.
+    /// Builds one statement.
     pub(super) fn sql(&self, action: Action, rows: &[Row]) -> String {
         let (before, after) = match action {
             Action::Put => (&self.insert, self.on_duplicate.as_str()),
@@ -156,7 +156,7 @@ impl Statements {
     }
 }
 
-/// `VALUES(column)`: MySQL's newer form, an alias for the row, is none of MariaDB's.
+/// Uses `VALUES(column)`: MariaDB does not support MySQL's newer form, an alias for the row.
 fn on_duplicate(names: &[String], key: &[usize], guarded: bool) -> String {
     let mut set: Vec<String> = Vec::new();
     if let Some(first) = key.first().filter(|_| guarded) {

@@ -1,4 +1,4 @@
-//! A connection that rows are written by, and how.
+//! A connection that writes rows to a table.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use super::failure::Kind;
 use super::remote_table::{Access, RemoteTable};
 use super::statements::{Action, Row, Statements};
 
-/// What a statement has beside its rows, at most.
+/// The size of a statement without its rows, at most.
 const AROUND: usize = 64 << 10;
 
-/// An open connection to write by.
+/// An open connection for writing.
 pub(super) struct Target {
     pub(super) access: Arc<Access>,
     pub(super) session: Session,
@@ -26,14 +26,14 @@ pub(super) struct Target {
     max_packet: usize,
 }
 
-/// A row that the server does not take, and why.
+/// A row that the server refuses, and why.
 pub(super) type Refused = (usize, String);
 
 impl Target {
-    /// Connects, and looks at the table.
+    /// Connects, and checks the table.
     ///
     /// # Errors
-    /// When the server is away, or the table is none that the declared one can be written to.
+    /// When the server is unreachable, or the table does not match the declaration.
     pub(super) async fn open(access: &Arc<Access>) -> Result<Self> {
         let (table, client) = (&access.table, &access.client);
         let remote = access.look().await?;
@@ -47,7 +47,7 @@ impl Target {
         Ok(Self { access: Arc::clone(access), session, statements, schema, max_packet })
     }
 
-    /// Rows with the types of the table's columns; changes keep their weight behind.
+    /// Casts rows to the types of the table's columns; changes keep their weight as the last column.
     ///
     /// # Errors
     /// When a value does not fit.
@@ -55,7 +55,7 @@ impl Target {
         cast_to(&self.schema, rows)
     }
 
-    /// Writes rows that [fit](Self::fit): those that go first, because a key that is another one here may be the same to the server.
+    /// Writes rows that [fit](Self::fit): deletes first, because two keys that differ here may be equal to the server.
     pub(super) async fn put(&mut self, rows: &RecordBatch, refused: &mut Vec<Refused>) -> Outcome<()> {
         let weights = rows.columns().get(self.schema.fields().len()).and_then(|w| w.as_primitive_opt::<Int64Type>().cloned());
         for action in [Action::Delete, Action::Put] {
@@ -90,8 +90,8 @@ impl Target {
         Ok(row)
     }
 
-    /// Runs one statement; when the server refuses a row of it, with half of the rows, until that row stands alone. What a statement did
-    /// that fails is undone by the server.
+    /// Runs one statement; when the server refuses a row of it, with half of the rows, until that row is alone. The server rolls back a
+    /// failed statement.
     async fn run(&mut self, action: Action, rows: &[Row], refused: &mut Vec<Refused>) -> Outcome<()> {
         let mut waiting = vec![rows];
         while let Some(rows) = waiting.pop() {
@@ -111,7 +111,7 @@ impl Target {
     }
 }
 
-/// Rows and the record of their commit have to appear together.
+/// Checks that rows and the record of their commit become visible together.
 fn transactional(table: &MySqlTable, remote: &RemoteTable) -> Result<()> {
     if remote.is_view {
         return Err(Error::sql(format!("{}: {} is a view, and is not written", table.label(), table.quoted())).hint("write to its table"));
@@ -125,7 +125,7 @@ fn transactional(table: &MySqlTable, remote: &RemoteTable) -> Result<()> {
     }
 }
 
-/// Keys that are two rows here and one there.
+/// Warns of keys that are distinct here but equal at the server.
 fn warn_of_collations(table: &MySqlTable, remote: &RemoteTable) {
     let key = table.spec.primary_key.iter().filter_map(|name| remote.column(name));
     for (column, collation) in key.filter_map(|column| Some((column, column.collation.as_deref()?))) {

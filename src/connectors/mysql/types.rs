@@ -1,4 +1,4 @@
-//! MySQL's types and ours.
+//! The mapping of MySQL's types to SQL types.
 //!
 //! | MySQL | ours |
 //! |---|---|
@@ -26,11 +26,11 @@ pub(super) struct RemoteType {
     pub(super) full: String,
     pub(super) precision: u8,
     pub(super) scale: i8,
-    /// Digits of a second.
+    /// Fractional digits of a second.
     pub(super) digits: u8,
 }
 
-/// What a type is, as far as comparisons and texts of its values go.
+/// How values of a type compare, and how they are written as text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
     Integer,
@@ -68,7 +68,7 @@ impl RemoteType {
         }
     }
 
-    /// The type of an undeclared column of this type.
+    /// The type of an undeclared column.
     pub(super) fn natural(&self) -> DataType {
         let unsigned = self.full.contains("unsigned");
         match self.name.as_str() {
@@ -98,7 +98,7 @@ impl RemoteType {
         if self.digits <= 3 { TimeUnit::Millisecond } else { TimeUnit::Microsecond }
     }
 
-    /// Whether values of a column that is declared so are as they are at the server, so that comparisons there hold here.
+    /// Whether declared values equal those at the server, so that comparisons there are valid here.
     pub(super) fn keeps(&self, declared: &DataType) -> bool {
         let natural = self.natural();
         natural == *declared || self.family() == Family::Integer && natural != DataType::Boolean && declared.is_integer()
@@ -118,7 +118,7 @@ pub(super) fn declarable(data_type: &DataType) -> Result<()> {
     }
 }
 
-/// The type of a column of a table that is created. Texts are compared byte by byte, as here.
+/// The type of a column in a table that is created. Texts are compared byte by byte, as here.
 pub(super) fn for_create(data_type: &DataType, in_key: bool) -> String {
     match data_type {
         DataType::Boolean => "TINYINT(1)".to_string(),
@@ -133,12 +133,12 @@ pub(super) fn for_create(data_type: &DataType, in_key: bool) -> String {
         DataType::Time32(_) => "TIME(3)".to_string(),
         DataType::Timestamp(unit, zone) => {
             let digits = if *unit == TimeUnit::Millisecond { 3 } else { 6 };
-            // Without a word on NULL older servers set it to the time of each change.
+            // Without an explicit NULL, older servers set the column to the time of each change.
             if zone.is_some() { format!("TIMESTAMP({digits}) NULL") } else { format!("DATETIME({digits})") }
         }
         DataType::Binary if in_key => "VARBINARY(255)".to_string(),
         DataType::Binary => "LONGBLOB".to_string(),
-        // As much as a key of several columns has room for.
+        // The length that fits in a key of several columns.
         _ if in_key => "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin".to_string(),
         _ => "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin".to_string(),
     }

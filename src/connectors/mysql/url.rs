@@ -1,4 +1,4 @@
-//! Where a server is: `mysql://user@host:3306/database?ssl-mode=REQUIRED`, and the URLs of JDBC drivers.
+//! Parses the address of a server: `mysql://user@host:3306/database?ssl-mode=REQUIRED`, and the URLs of JDBC drivers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +14,7 @@ const PARAMETERS: [(&str, &str); 4] =
 /// Values of `ssl-mode`.
 const MODES: [&str; 5] = ["DISABLED", "PREFERRED", "REQUIRED", "VERIFY_CA", "VERIFY_IDENTITY"];
 
-/// What a URL says.
+/// A parsed URL.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Place {
     pub(super) host: String,
@@ -32,10 +32,10 @@ impl fmt::Debug for Place {
     }
 }
 
-/// Reads the value of `url`.
+/// Parses the value of `url`.
 ///
 /// # Errors
-/// Says what is wrong with it, and never what it holds: it may hold a password.
+/// Says what is wrong with the URL, without quoting it: it may contain a password.
 pub(super) fn parse(text: &str) -> Result<Place> {
     let (plain, jdbc) = match text.trim().strip_prefix("jdbc:") {
         Some(rest) => (rest, true),
@@ -67,7 +67,7 @@ pub(super) fn parse(text: &str) -> Result<Place> {
             }
             _ => match PARAMETERS.iter().find(|(ours, jdbcs)| *ours == key || (jdbc && *jdbcs == key)) {
                 Some((ours, _)) => drop(place.tls.insert(ours, value.into_owned())),
-                // A driver has hundreds, which are its own business.
+                // JDBC drivers have hundreds of other parameters, which are ignored.
                 None if jdbc => {}
                 None => {
                     let known: Vec<&str> = PARAMETERS.iter().map(|(ours, _)| *ours).collect();
@@ -80,7 +80,7 @@ pub(super) fn parse(text: &str) -> Result<Place> {
     }
     if let Some(mode) = place.tls.get_mut("ssl-mode") {
         *mode = mode.to_ascii_uppercase().replace('-', "_");
-        // MariaDB's driver names them differently.
+        // MariaDB's driver uses other names.
         let word = match mode.as_str() {
             "DISABLE" => "DISABLED",
             "TRUST" => "REQUIRED",

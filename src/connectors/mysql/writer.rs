@@ -1,4 +1,4 @@
-//! Commits as transactions.
+//! Writes commits as transactions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +16,10 @@ use super::failure::{Failure, Kind};
 use super::remote_table::Access;
 use super::target::{Refused, Target};
 
-/// How much of a commit is kept to be written again at once; of a larger one the job gives the rows again.
+/// How much of a commit is buffered for a retry; of a larger one the job sends the rows again.
 const KEPT: usize = 64 << 20;
 
-/// How long a transaction that was in the way has before the first new try.
+/// How long to wait before the first retry after a conflict.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// Writes the commits of one sink.
@@ -29,26 +29,26 @@ pub(super) struct MySqlWriter {
     rejects: Rejects,
     /// A transaction is open.
     begun: bool,
-    /// What it has written, to be written again after a conflict.
+    /// Rows already written, to be written again after a conflict.
     written: Written,
 }
 
-/// What is done in a transaction.
+/// One step of a transaction.
 enum Work<'a> {
-    /// Rows are written.
+    /// Writes rows.
     Put(&'a RecordBatch),
-    /// The commit is recorded by this statement, and the transaction ends.
+    /// Records the commit with this statement, and ends the transaction.
     Commit(&'a str),
 }
 
 #[derive(Default)]
 struct Done {
     refused: Vec<Refused>,
-    /// The job's record is still this copy's.
+    /// The job's record still belongs to this copy.
     found: bool,
 }
 
-/// Batches of the open transaction; `None` once they are too many.
+/// Batches of the open transaction; `None` once they exceed the buffer.
 type Written = Option<Vec<RecordBatch>>;
 
 impl MySqlWriter {
@@ -64,7 +64,7 @@ impl MySqlWriter {
         Ok(())
     }
 
-    /// Does something in the open transaction. If another one was in the way, does it again in a new one, behind what this one had written.
+    /// Runs a step in the open transaction. After a conflict, repeats the transaction from its beginning.
     async fn in_transaction(&mut self, work: &Work<'_>) -> Result<Done> {
         let mut tries = 0;
         loop {
@@ -100,7 +100,7 @@ impl MySqlWriter {
         Ok(done)
     }
 
-    /// Writes again what the transaction before had written. What the server refuses of it is known already.
+    /// Writes the rows of the previous attempt again. Those that the server refuses are known already.
     async fn repeat(&mut self) -> Outcome<()> {
         for batch in self.written.iter().flatten() {
             self.target.put(batch, &mut Vec::new()).await?;
@@ -113,7 +113,7 @@ impl MySqlWriter {
         self.target.session.run("ROLLBACK").await.map(drop)
     }
 
-    /// The error of a failure; what it is at bottom when a newer copy has ended this one's session.
+    /// Converts a failure to an error; when a newer copy has killed the session, the error says so.
     async fn failed(&self, failure: &Failure) -> Error {
         let (client, label) = (&self.target.access.client, self.target.access.table.label());
         if failure.kind == Kind::Away
@@ -179,7 +179,7 @@ pub(super) struct MySqlBulkWriter {
 }
 
 impl MySqlBulkWriter {
-    /// One that opens the table with the first rows: it may have to be made yet.
+    /// Creates a writer that opens the table with the first rows: it may not exist yet.
     pub(super) fn new(access: Arc<Access>) -> Self {
         Self { access, target: None }
     }

@@ -1,4 +1,4 @@
-//! Weights to the row kinds of Flink: `+I`, `-U`, `+U`, `-D`.
+//! Converts weights to Flink's row kinds: `+I`, `-U`, `+U`, `-D`.
 
 use std::collections::HashMap;
 
@@ -7,10 +7,10 @@ use arrow::datatypes::Int64Type;
 
 use super::line;
 
-/// The rows to show, in order, each with its kind. `width` columns are the table's; behind them may stand a weight.
+/// Returns the rows to show, in order, each with its kind. `width` columns belong to the table; a weight may follow them.
 ///
-/// Rows that go come before those that come. Where a row that comes has the key of one that goes, the two are an update and are
-/// shown together. A key of no columns is one that all rows have.
+/// Deleted rows come before inserted ones. An inserted row with the key of a deleted one forms an update with it, and the two are shown
+/// together. All rows have an empty key in common.
 pub fn row_kinds(batch: &RecordBatch, width: usize, key: Option<&[usize]>) -> Vec<(&'static str, usize)> {
     let weights = batch.columns().get(width).and_then(|w| w.as_primitive_opt::<Int64Type>());
     let Some(weights) = weights else { return (0..batch.num_rows()).map(|row| ("+I", row)).collect() };

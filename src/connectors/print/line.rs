@@ -1,4 +1,4 @@
-//! A row as Java's `Row.toString` shows it.
+//! Formats a row as Java's `Row.toString` does.
 
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ use arrow::datatypes::{
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::{DateTime, NaiveDate, NaiveTime, Timelike};
 
-/// Appends `+I[a, b]`, with what is given for `+I`.
+/// Appends `+I[a, b]`, with `kind` instead of `+I`.
 pub(super) fn row(kind: &str, columns: &[ArrayRef], row: usize, out: &mut String) {
     out.push_str(kind);
     out.push('[');
@@ -106,8 +106,8 @@ fn timestamp(array: &ArrayRef, row: usize, unit: TimeUnit) -> Option<DateTime<ch
     }
 }
 
-/// As Java's `LocalTime` prints itself: seconds only if there are any (an `Instant` always has them), the fraction in
-/// groups of three digits.
+/// Appends a time as Java's `LocalTime` prints it: seconds only if there are any (an `Instant` always has them), the fraction in groups of
+/// three digits.
 fn clock(time: NaiveTime, seconds: bool, out: &mut String) -> std::fmt::Result {
     write!(out, "{:02}:{:02}", time.hour(), time.minute())?;
     let nanos = time.nanosecond() % 1_000_000_000;

@@ -1,9 +1,9 @@
 //! `'connector' = 'print'`: shows rows, one line each, as Flink's print sink does: `+I[a, 1, null]`.
 //!
-//! Of a query that updates its rows, `-D[...]` are those that go and `+I[...]` those that come. With a PRIMARY KEY the two rows of
-//! one key are an update, `-U[...]` and `+U[...]`, adjacent.
+//! For a query that updates its rows, `-D[...]` are deleted rows and `+I[...]` inserted ones. With a PRIMARY KEY the two rows of one key
+//! are an update, `-U[...]` and `+U[...]`, adjacent.
 //!
-//! What is shown cannot be taken back, so after a crash some lines can come a second time.
+//! Printed lines cannot be taken back, so after a crash some lines may be repeated.
 
 use std::fmt;
 use std::io::Write;
@@ -23,7 +23,7 @@ mod line;
 /// Where lines go.
 pub type Output = Arc<Mutex<dyn Write + Send>>;
 
-/// Tables that show their rows.
+/// The connector of tables that print their rows.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct PrintConnector;
 
@@ -57,14 +57,14 @@ impl Connector for PrintConnector {
     }
 }
 
-/// A table that shows its rows.
+/// A table that prints its rows.
 pub struct PrintSink {
     table: Arc<TableSpec>,
     output: Option<Output>,
 }
 
 impl PrintSink {
-    /// A sink that writes to standard output or error, as the table says, or somewhere else.
+    /// Creates a sink that writes to standard output or error, as the table says, or to another output.
     ///
     /// # Errors
     /// For an unknown option.
@@ -109,7 +109,7 @@ struct PrintWriter {
     prefix: String,
     to_stderr: bool,
     output: Option<Output>,
-    /// How many columns are the table's; a weight may stand behind them.
+    /// The number of the table's columns; a weight may follow them.
     width: usize,
     key: Vec<usize>,
 }

@@ -1,8 +1,8 @@
-//! Booleans in Avro, which are one byte: 0 or 1. arrow-avro takes any other for true.
+//! Checks booleans in Avro, which are one byte: 0 or 1. arrow-avro takes any other byte for true.
 
 use arrow::datatypes::{DataType, Field, Fields};
 
-/// Whether there is one among these columns.
+/// Whether these columns contain a boolean.
 pub(super) fn any(fields: &Fields) -> bool {
     fields.iter().any(|field| within(field.data_type()))
 }
@@ -17,8 +17,8 @@ fn within(data_type: &DataType) -> bool {
     }
 }
 
-/// Whether all of a record's are 0 or 1; `fields`: as [`super::schema::AvroTable::columns`]. A record that ends too early is none of ours
-/// to judge.
+/// Whether all booleans of a record are 0 or 1; `fields` as in [`super::schema::AvroTable::columns`]. A record that ends too early is left
+/// to arrow-avro.
 pub(super) fn sound(fields: &Fields, record: &[u8]) -> bool {
     let mut rest = Rest { bytes: record, sound: true };
     let _ = rest.record(fields);
@@ -35,7 +35,7 @@ impl Rest<'_> {
         fields.iter().try_for_each(|field| self.field(field))
     }
 
-    /// What may be NULL is a union with `null` in front.
+    /// A nullable field is a union with `null` first.
     fn field(&mut self, field: &Field) -> Option<()> {
         if field.is_nullable() && self.long()? == 0 { Some(()) } else { self.value(field.data_type()) }
     }
@@ -64,7 +64,7 @@ impl Rest<'_> {
         }
     }
 
-    /// Elements in blocks, behind the last of which stands a 0; a count below 0 has the size of its block behind it.
+    /// Elements come in blocks, after the last of which is a 0; after a negative count comes the size of its block.
     fn blocks(&mut self, mut element: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         loop {
             let count = self.long()?;
@@ -72,7 +72,7 @@ impl Rest<'_> {
                 self.long()?;
             }
             for _ in 0..count.unsigned_abs() {
-                // An element without bytes would go on for ever.
+                // Elements without bytes would never end.
                 let before = self.bytes.len();
                 element(self)?;
                 if self.bytes.len() == before {

@@ -1,4 +1,4 @@
-//! Avro messages to columns.
+//! Decodes Avro messages into Arrow columns.
 
 use std::sync::Arc;
 
@@ -16,35 +16,34 @@ use crate::formats::{Decoded, Decoder, FormatOptions, Messages};
 use super::booleans;
 use super::schema::AvroTable;
 
-/// What stands before a message for the reader: its schema's number. Messages themselves have no header.
+/// The header that the reader expects before a message: the number of its schema. Messages themselves have none.
 const FRAME: [u8; 5] = [0, 0, 0, 0, 1];
 
-/// Messages that cannot be read, and why.
+/// Messages that cannot be decoded, and why.
 type Reasons = Vec<(u32, String)>;
 
-/// Reads Avro messages with arrow-avro.
+/// Decodes Avro messages with arrow-avro.
 ///
-/// Its reader is left in the middle of a row by a broken message, and cannot be set back. So all messages of a run are read at once, in
-/// the hope that all are good; if one is not, each is tried by itself with a reader that is thrown away when it fails, and the good ones
-/// are read again.
+/// A broken message leaves its reader in the middle of a row, and it cannot be reset. So all messages of a run are first read together; if
+/// one of them is bad, each is tried alone with a reader that is dropped when it fails, and the good ones are read again.
 #[derive(Debug)]
 pub struct AvroDecoder {
     schema: SchemaRef,
     physical: SchemaRef,
-    /// The columns that are read, by their place in the record. Never none: a record without columns has no rows.
+    /// The columns that are read, by their index in the record. Never empty: a record without columns has no rows.
     columns: Vec<usize>,
     avro: AvroTable,
-    /// There are booleans in the record.
+    /// The record contains booleans.
     booleans: bool,
     reader: Option<Reader>,
     frame: Vec<u8>,
 }
 
 impl AvroDecoder {
-    /// A decoder of what `projection` wants of `physical`.
+    /// Creates a decoder for a projection of `physical`.
     ///
     /// # Errors
-    /// For a wrong option, or a column that Avro cannot hold.
+    /// For an invalid option, or a column that Avro cannot hold.
     pub fn new(physical: &SchemaRef, projection: &Projection, options: &FormatOptions) -> Result<Self> {
         let avro = AvroTable::new(physical, super::legacy(options)?)?;
         let columns = if projection.indices().is_empty() { vec![0] } else { projection.indices().to_vec() };
@@ -68,22 +67,22 @@ impl AvroDecoder {
         Ok(reader.with_projection(self.columns.clone()).build_decoder()?)
     }
 
-    /// Reads these messages, all of which have to be good.
+    /// Decodes these messages, all of which must be good.
     fn all(&mut self, messages: &Messages, wanted: impl Iterator<Item = usize>) -> std::result::Result<Option<RecordBatch>, String> {
-        // Only a reader that has come to the end of its work is kept.
+        // Only a reader that has finished its work is reused.
         let mut reader = match self.reader.take() {
             Some(reader) => reader,
             None => self.open().map_err(|e| e.to_string())?,
         };
         for i in wanted {
-            self.one(&mut reader, messages.get(i))?;
+            self.read_message(&mut reader, messages.get(i))?;
         }
         let batch = reader.flush().map_err(|e| e.to_string())?;
         self.reader = Some(reader);
         Ok(batch)
     }
 
-    fn one(&mut self, reader: &mut Reader, message: &[u8]) -> std::result::Result<(), String> {
+    fn read_message(&mut self, reader: &mut Reader, message: &[u8]) -> std::result::Result<(), String> {
         if self.booleans && !booleans::sound(self.avro.columns.fields(), message) {
             return Err("a boolean is neither 0 nor 1".to_string());
         }
@@ -98,12 +97,12 @@ impl AvroDecoder {
         }
     }
 
-    /// Which messages are good, and what is wrong with the others.
+    /// Returns which messages are good, and what is wrong with the others.
     fn sort(&mut self, messages: &Messages) -> Result<(Vec<u32>, Reasons)> {
         let (mut good, mut rejected) = (Vec::new(), Vec::new());
         let mut reader = self.open()?;
         for (i, n) in (0..messages.len()).zip(0_u32..) {
-            let tried = self.one(&mut reader, messages.get(i)).and_then(|()| reader.flush().map_err(|e| e.to_string()));
+            let tried = self.read_message(&mut reader, messages.get(i)).and_then(|()| reader.flush().map_err(|e| e.to_string()));
             match tried {
                 Ok(_) => good.push(n),
                 Err(reason) => {
@@ -115,7 +114,7 @@ impl AvroDecoder {
         Ok((good, rejected))
     }
 
-    /// A column as it is declared and wanted. What does not fit (300 in a TINYINT) is named in `misfits`.
+    /// Casts a column to its declared type and projects it. Values that do not fit (300 in a TINYINT) are added to `misfits`.
     fn column(&self, array: &ArrayRef, n: usize, misfits: &mut Vec<(usize, String)>) -> Result<ArrayRef> {
         let Some(declared) = self.columns.get(n).and_then(|i| self.physical.fields().get(*i)) else {
             return Err(Error::internal("a column of Avro that is not projected"));

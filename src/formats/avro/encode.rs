@@ -1,4 +1,4 @@
-//! Columns to Avro messages.
+//! Encodes Arrow columns as Avro messages.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,7 +17,7 @@ use crate::formats::{Encoder, FormatOptions, Messages};
 
 use super::schema::AvroTable;
 
-/// Writes the bytes of one record per row, with arrow-avro.
+/// Writes one record per row, with arrow-avro.
 pub struct AvroEncoder {
     columns: SchemaRef,
     writer: Writer,
@@ -30,10 +30,10 @@ impl fmt::Debug for AvroEncoder {
 }
 
 impl AvroEncoder {
-    /// An encoder of rows with these columns.
+    /// Creates an encoder of rows with these columns.
     ///
     /// # Errors
-    /// For a wrong option, or a column that Avro cannot hold.
+    /// For an invalid option, or a column that Avro cannot hold.
     pub fn new(schema: &SchemaRef, options: &FormatOptions) -> Result<Self> {
         let avro = AvroTable::new(schema, super::legacy(options)?)?;
         let metadata = HashMap::from([(SCHEMA_METADATA_KEY.to_string(), avro.json)]);
@@ -46,7 +46,7 @@ impl AvroEncoder {
 /// The days of the years 1 to 9999, counted from 1970.
 const CALENDAR: std::ops::RangeInclusive<i64> = -719_162..=2_932_896;
 
-/// Whether all dates and times of a column are within the years that readers of the topic take.
+/// Whether all dates and times of a column are within the years that readers accept.
 fn in_calendar(column: &ArrayRef) -> Result<bool> {
     let per_day: i64 = match column.data_type() {
         DataType::Date32 => 1,

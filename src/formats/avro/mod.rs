@@ -1,8 +1,8 @@
 //! Avro as Flink reads and writes it in messages: the bytes of one record, without a header.
 //!
-//! The schema is not in the message: it is made of the table's columns, in their order, as Flink makes it (`schema.rs`). So writer and
-//! reader have to declare the same columns; a message of another schema is a bad one, or, where it happens to fit, garbage.
-//! For messages that name their schema by an id there is Confluent's framing, which is another format.
+//! A message does not hold its schema: it is derived from the table's columns, in their order, as in Flink (`schema.rs`). So writer and
+//! reader must declare the same columns; a message of another schema is a bad one, or, where it happens to fit, garbage. Messages with a
+//! schema id use Confluent's framing, which is another format.
 
 use crate::common::{OptionSpec, Result};
 
@@ -33,7 +33,7 @@ pub fn options() -> Vec<OptionSpec> {
     ]
 }
 
-/// Checks the options: whether timestamps are mapped in the old way.
+/// Checks the options; returns whether timestamps use the legacy mapping.
 fn legacy(options: &FormatOptions) -> Result<bool> {
     if let Some(other) = options.get(ENCODING).filter(|encoding| !encoding.eq_ignore_ascii_case("binary")) {
         return Err(options.wrong(ENCODING, other, "only `binary` is supported; format 'json' reads and writes JSON"));

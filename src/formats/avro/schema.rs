@@ -1,4 +1,4 @@
-//! The Avro schema of a table's columns.
+//! Derives the Avro schema of a table's columns.
 
 use std::sync::Arc;
 
@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 use crate::common::type_names::display;
 use crate::common::{Error, Result};
 
-/// Columns as Avro has them.
+/// The Avro schema of a table, and its columns in Arrow.
 #[derive(Debug, Clone)]
 pub(super) struct AvroTable {
     /// The schema as JSON.
     pub(super) json: String,
-    /// The columns in the types that Avro's values have in Arrow.
+    /// The columns with the Arrow types of Avro's values.
     pub(super) columns: SchemaRef,
 }
 
 impl AvroTable {
-    /// Maps columns as Flink does: a NULL is a union with `null` in front.
+    /// Maps columns as Flink does: a nullable column is a union with `null` first.
     ///
     /// # Errors
     /// Names a column that Avro cannot hold.
@@ -63,7 +63,7 @@ fn optional(json: Value, nullable: bool) -> Value {
     if nullable { json!(["null", json]) } else { json }
 }
 
-/// A type in Avro, and in Arrow what Avro's values are there; or what would be right.
+/// Returns a type's Avro schema and the Arrow type of its values; the error suggests a valid type.
 fn typed(name: &str, data_type: &DataType, legacy: bool) -> std::result::Result<(Value, DataType), String> {
     let plain = |json: &str, arrow: DataType| Ok((json!(json), arrow));
     let logical = |json: &str, logical: &str, arrow: DataType| Ok((json!({ "type": json, "logicalType": logical }), arrow));

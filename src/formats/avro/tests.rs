@@ -14,7 +14,7 @@ fn list(of: DataType) -> DataType {
     DataType::List(Arc::new(Field::new("item", of, true)))
 }
 
-/// Every type, without NULLs.
+/// Returns rows with every type, without NULLs.
 fn rows() -> RecordBatch {
     let pair = Fields::from(vec![Field::new("a", DataType::Utf8, true), Field::new("b", DataType::Int8, true)]);
     let columns: Vec<ArrayRef> = vec![Arc::new(StringArray::from(vec!["x", "", "ä"])), Arc::new(Int8Array::from(vec![1, -2, 3]))];
@@ -67,7 +67,7 @@ fn keeps_to_the_contract() {
     conformance::run("avro", &rows(), &[b"", &good[..good.len() - 1], &longer, &twice, b"\x04", b"{\"id\":1}"]).unwrap();
 }
 
-/// What Avro's specification says, byte by byte: longs are zigzag, a union's branch goes before its value.
+/// Compares with Avro's specification, byte by byte: longs are zigzag, a union's branch precedes its value.
 #[test]
 fn bytes_are_those_of_the_specification() {
     let schema = Arc::new(Schema::new(vec![
@@ -104,7 +104,7 @@ fn what_does_not_fit_is_set_aside() {
     assert_eq!(read.rejected[1].0, 3);
 }
 
-/// Whatever stands in a message, it is a row or it is refused.
+/// Any bytes of a message either decode to a row or are refused.
 #[test]
 fn garbage_is_refused() {
     let (rows, mut random) = (rows(), StdRng::seed_from_u64(55));
@@ -151,7 +151,7 @@ fn timestamps_are_mapped_as_flink_does() {
     assert!(super::super::legacy(&options(&[("avro.encoding", "json")])).is_err());
 }
 
-/// A record of a DECIMAL, a DATE, a TIMESTAMP and a BOOLEAN, as any writer may have made it.
+/// Encodes a record of a DECIMAL, a DATE, a TIMESTAMP and a BOOLEAN, as any writer may do.
 fn odd(decimal: i64, day: i64, millis: i64, flag: u8) -> Vec<u8> {
     let long = |value: i64| {
         let (mut rest, mut bytes) = ((value << 1 ^ value >> 63).cast_unsigned(), Vec::new());

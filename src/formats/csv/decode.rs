@@ -1,4 +1,4 @@
-//! CSV messages to columns.
+//! Decodes CSV messages into Arrow columns.
 
 use arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 
@@ -9,7 +9,7 @@ use crate::formats::{BYTE_ORDER_MARK, Decoded, Decoder, FormatOptions, Messages}
 use super::split::Splitter;
 use super::{CsvOptions, check};
 
-/// Reads CSV messages, by way of JSON:
+/// Decodes CSV messages, by way of JSON:
 ///
 /// ```text
 ///   message ─ Splitter ─▶ fields by position ─▶ {"id":"7","tags":["a","b"]} ─ JsonDecoder ─▶ columns
@@ -20,17 +20,17 @@ pub struct CsvDecoder {
     physical: SchemaRef,
     options: CsvOptions,
     splitter: Splitter,
-    /// The wanted columns: where each stands in a line, the field as it is wanted, and what stands before its value in JSON.
+    /// The projected columns: the index in a line, the projected field, and the JSON text before its value.
     wanted: Vec<(usize, FieldRef, Vec<u8>)>,
     json: JsonDecoder,
     lines: Messages,
 }
 
 impl CsvDecoder {
-    /// A decoder of what `projection` wants of `physical`.
+    /// Creates a decoder for a projection of `physical`.
     ///
     /// # Errors
-    /// For a wrong option, or a type that CSV cannot hold.
+    /// For an invalid option, or a type that CSV cannot hold.
     pub fn new(physical: &SchemaRef, projection: &Projection, options: &FormatOptions) -> Result<Self> {
         let read = CsvOptions::read(options)?;
         check(physical)?;
@@ -44,7 +44,7 @@ impl CsvDecoder {
         })
     }
 
-    /// Writes what is wanted of one message as JSON.
+    /// Writes the projected fields of one message as JSON.
     fn line(&mut self, message: &[u8], out: &mut Vec<u8>) -> std::result::Result<(), String> {
         let message = message.strip_prefix(BYTE_ORDER_MARK).unwrap_or(message);
         let line = simdutf8::compat::from_utf8(message).map_err(|e| format!("not UTF-8 from byte {} on", e.valid_up_to()))?;
@@ -66,7 +66,7 @@ impl CsvDecoder {
     }
 }
 
-/// The name of the n-th field of an object.
+/// Returns the JSON text before the n-th field of an object.
 fn before(n: usize, name: &str) -> Vec<u8> {
     let mut text = if n > 0 { vec![b','] } else { Vec::new() };
     quote(name, &mut text);
@@ -75,9 +75,9 @@ fn before(n: usize, name: &str) -> Vec<u8> {
 }
 
 impl CsvOptions {
-    /// A field as JSON. `wanted` may have fewer fields of a ROW than `declared`.
+    /// Writes a field as JSON. `wanted` may have fewer fields of a ROW than `declared`.
     fn value(&self, text: &str, quoted: bool, declared: &Field, wanted: &DataType, out: &mut Vec<u8>) {
-        // In quotes it is a text.
+        // A quoted NULL literal is a text.
         if !quoted && self.null.as_deref() == Some(text) {
             out.extend_from_slice(b"null");
             return;
@@ -141,7 +141,7 @@ impl Decoder for CsvDecoder {
     fn decode(&mut self, messages: &Messages) -> Result<Decoded> {
         let mut lines = std::mem::take(&mut self.lines);
         lines.clear();
-        // The message of each line.
+        // The message of each JSON line.
         let (mut of_line, mut rejected) = (Vec::with_capacity(messages.len()), Vec::new());
         for (i, n) in (0..messages.len()).zip(0_u32..) {
             let message = messages.get(i);

@@ -1,4 +1,4 @@
-//! Columns to CSV messages.
+//! Encodes Arrow columns as CSV messages.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::formats::{Encoder, FormatOptions, Messages};
 
 use super::{CsvOptions, check};
 
-/// Writes one line per row, without an end of line.
+/// Writes one line per row, without a line end.
 #[derive(Debug)]
 pub struct CsvEncoder {
     schema: SchemaRef,
@@ -21,10 +21,10 @@ pub struct CsvEncoder {
 }
 
 impl CsvEncoder {
-    /// An encoder of rows with these columns.
+    /// Creates an encoder of rows with these columns.
     ///
     /// # Errors
-    /// For a wrong option, or a type that CSV cannot hold.
+    /// For an invalid option, or a type that CSV cannot hold.
     pub fn new(schema: &SchemaRef, options: &FormatOptions) -> Result<Self> {
         check(schema)?;
         Ok(Self { schema: Arc::clone(schema), options: CsvOptions::read(options)?, line: Vec::new(), field: Vec::new() })
@@ -54,7 +54,7 @@ impl Encoder for CsvEncoder {
 }
 
 impl CsvOptions {
-    /// The text of a value. True: it is NULL.
+    /// Appends the text of a value. Returns true if it is NULL.
     fn text(&self, array: &ArrayRef, row: usize, out: &mut Vec<u8>) -> std::result::Result<bool, String> {
         if array.is_null(row) {
             out.extend_from_slice(self.null.as_deref().unwrap_or_default().as_bytes());
@@ -82,11 +82,11 @@ impl CsvOptions {
         Ok(())
     }
 
-    /// Adds a field to a line, in quotes or with escapes where its text could be taken for something else.
+    /// Adds a field to a line, with quotes or escapes where its text is ambiguous.
     pub(super) fn field(&self, text: &[u8], null: bool, line: &mut Vec<u8>) -> std::result::Result<(), String> {
         let special = |b: &u8| *b == self.delimiter || Some(*b) == self.quote || Some(*b) == self.escape || matches!(b, b'\n' | b'\r');
         let comment = line.is_empty() && self.comments && text.starts_with(b"#");
-        // A text that is what NULL is written as.
+        // The text looks like NULL.
         let empty = !null && (text.is_empty() || self.null.as_deref().is_some_and(|literal| literal.as_bytes() == text));
         let plain = !text.iter().any(special) && !comment && !empty;
         match (self.quote, self.escape) {

@@ -6,7 +6,7 @@ use arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Date32Type, TimeUnit}
 use crate::common::calendar;
 use crate::formats::json::point_in_time;
 
-/// The narrowest type that reads a field as what it says; an empty one says nothing.
+/// Returns the narrowest type that reads a field without loss; `Null` for an empty one.
 pub fn guess(text: &str) -> DataType {
     let text = text.trim();
     if text.is_empty() {
@@ -26,7 +26,7 @@ pub fn guess(text: &str) -> DataType {
     time(text).unwrap_or(DataType::Utf8)
 }
 
-/// The type of a whole number, by its text.
+/// Returns the type of an integer, by its text.
 pub fn whole(text: &str, digits: usize) -> DataType {
     match u8::try_from(digits) {
         _ if text.parse::<i64>().is_ok() => DataType::Int64,
@@ -35,7 +35,7 @@ pub fn whole(text: &str, digits: usize) -> DataType {
     }
 }
 
-/// `2024-05-01`, or with a time behind it.
+/// Returns the type of `2024-05-01`, possibly followed by a time.
 fn time(text: &str) -> Option<DataType> {
     let bytes = text.as_bytes();
     let shaped = |pattern: &[u8]| {

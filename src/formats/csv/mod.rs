@@ -2,13 +2,13 @@
 //!
 //! | SQL type | CSV |
 //! |---|---|
-//! | STRING | the text; empty is an empty text, unless `csv.empty-string-as-null` says that it is NULL |
+//! | STRING | the text; an empty field is an empty text, unless `csv.empty-string-as-null` makes it NULL |
 //! | all others | as in format 'json', without its quotes; empty is NULL |
-//! | ARRAY | elements with `;` between them |
+//! | ARRAY | elements, separated by `;` |
 //! | ROW | its fields in order, in the same way |
 //!
-//! A field is cut out here (`split.rs`); what stands in it is read and written by the JSON format, so that both take the same
-//! numbers, times and bytes. Where Flink refuses an empty number, and so what it writes for a NULL, it is a NULL here.
+//! `split.rs` cuts a line into fields; the JSON format reads and writes their values, so that both formats accept the same numbers, times
+//! and bytes. Flink refuses an empty number, and so what it writes for a NULL; here it is NULL.
 
 use arrow::datatypes::{DataType, SchemaRef};
 
@@ -36,7 +36,7 @@ const IGNORE_PARSE_ERRORS: &str = "csv.ignore-parse-errors";
 const ARRAY_DELIMITER: &str = "csv.array-element-delimiter";
 const ESCAPE: &str = "csv.escape-character";
 const NULL_LITERAL: &str = "csv.null-literal";
-/// Files are read so unless they say otherwise, messages are not.
+/// Set for files unless their table says otherwise; not for messages.
 pub const EMPTY_IS_NULL: &str = "csv.empty-string-as-null";
 const SCIENTIFIC: &str = "csv.write-bigdecimal-in-scientific-notation";
 
@@ -56,16 +56,16 @@ pub fn options() -> Vec<OptionSpec> {
     ]
 }
 
-/// The options, read.
+/// The options, parsed.
 #[derive(Debug, Clone)]
 pub struct CsvOptions {
-    /// What stands between fields.
+    /// The byte between fields.
     pub delimiter: u8,
-    /// What stands around a field that holds the delimiter.
+    /// The byte around a field that holds the delimiter.
     pub quote: Option<u8>,
-    /// What takes the meaning from the next byte.
+    /// The byte that escapes the next one.
     pub escape: Option<u8>,
-    /// Whether what begins with `#` is no row.
+    /// Whether lines that begin with `#` are comments.
     pub comments: bool,
     lenient: bool,
     empty_is_null: bool,
@@ -74,10 +74,10 @@ pub struct CsvOptions {
 }
 
 impl CsvOptions {
-    /// Reads a format's options.
+    /// Parses a format's options.
     ///
     /// # Errors
-    /// Names the option that does not fit.
+    /// Names the invalid option.
     pub fn read(options: &FormatOptions) -> Result<Self> {
         let without = options.flag(DISABLE_QUOTE)?.unwrap_or(false);
         let quote = character(options, QUOTE)?;
@@ -102,30 +102,30 @@ impl CsvOptions {
         })
     }
 
-    /// Whether a field stands for NULL, whatever its column is.
+    /// Whether a field represents NULL, whatever its column is.
     pub fn is_null(&self, field: &str) -> bool {
         self.null.as_deref() == Some(field)
     }
 
-    /// Whether text that goes over lines is one row: all quotes in it are closed, and nothing stands behind them.
+    /// Whether a text of several lines is one row: all quotes in it are closed, and nothing follows a closing quote.
     pub fn is_row(&self, text: &[u8]) -> bool {
         std::str::from_utf8(text).is_ok_and(|text| Splitter::new(self).split(text).is_ok())
     }
 
-    /// The fields of a line.
+    /// Splits a line into fields.
     ///
     /// # Errors
-    /// Why it is no line of CSV.
+    /// Why it is not a line of CSV.
     pub fn fields(&self, line: &str) -> std::result::Result<Vec<String>, &'static str> {
         let mut splitter = Splitter::new(self);
         splitter.split(line)?;
         Ok((0..splitter.len()).filter_map(|i| splitter.field(line, i)).map(|(text, _)| text.to_string()).collect())
     }
 
-    /// Names of columns as a line.
+    /// Writes the names of columns as a line.
     ///
     /// # Errors
-    /// When one of them holds what ends a field, and there are no quotes.
+    /// When a name needs quotes, and there are none.
     pub fn header(&self, schema: &SchemaRef) -> std::result::Result<Vec<u8>, String> {
         let mut line = Vec::new();
         for (n, field) in schema.fields().iter().enumerate() {
@@ -138,7 +138,7 @@ impl CsvOptions {
     }
 }
 
-/// An option that is one character, which has to be ASCII: others could stand inside of one.
+/// Reads an option with one character, which must be ASCII: a byte of other characters could occur inside a character.
 fn character(options: &FormatOptions, key: &str) -> Result<Option<u8>> {
     let Some(value) = options.get(key) else { return Ok(None) };
     match plain(value).as_bytes() {
@@ -147,7 +147,7 @@ fn character(options: &FormatOptions, key: &str) -> Result<Option<u8>> {
     }
 }
 
-/// Java's escapes, which Flink allows in these options.
+/// Resolves Java's escapes, which Flink allows in these options.
 fn plain(value: &str) -> String {
     let code = |digits: &str| u32::from_str_radix(digits, 16).ok().and_then(char::from_u32);
     match value {
@@ -157,7 +157,7 @@ fn plain(value: &str) -> String {
     }
 }
 
-/// Whether columns have a form in CSV.
+/// Checks that CSV can hold these columns.
 fn check(schema: &SchemaRef) -> Result<()> {
     let simple = |data_type: &DataType| !data_type.is_nested();
     let fits = |data_type: &DataType| match data_type {

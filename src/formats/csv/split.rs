@@ -1,22 +1,22 @@
-//! One line to its fields.
+//! Splits a line of CSV into fields.
 
 use super::CsvOptions;
 
-/// Cuts lines into fields.
+/// Splits lines into fields.
 ///
-/// A message that was cut off must not pass for a whole one, so what libraries forgive in files (a quote that is never closed, text
-/// behind a closing one, a second line) is an error here.
+/// A truncated message must not pass for a whole one, so faults that libraries forgive in files (a quote that is never closed, text after a
+/// closing quote, a second line) are errors here.
 #[derive(Debug)]
 pub(super) struct Splitter {
     delimiter: u8,
     quote: Option<u8>,
     escape: Option<u8>,
     fields: Vec<Field>,
-    /// Fields that do not stand in the line as they are meant: quotes doubled, characters escaped.
+    /// Fields whose text differs from the line: with doubled quotes or escaped characters.
     text: String,
 }
 
-/// Where a field stands, in the line or in [`Splitter::text`].
+/// The position of a field, in the line or in [`Splitter::text`].
 #[derive(Debug, Clone, Copy)]
 struct Field {
     from: usize,
@@ -25,7 +25,7 @@ struct Field {
     in_text: bool,
 }
 
-/// Why a line cannot be cut.
+/// Why a line cannot be split.
 pub(super) type Broken = &'static str;
 
 impl Splitter {
@@ -34,10 +34,10 @@ impl Splitter {
         Self { delimiter, quote, escape, fields: Vec::new(), text: String::new() }
     }
 
-    /// Cuts a line; [`Self::field`] has its fields then.
+    /// Splits a line; afterwards [`Self::field`] returns its fields.
     ///
     /// # Errors
-    /// When it is no line of CSV.
+    /// When it is not a line of CSV.
     pub(super) fn split(&mut self, line: &str) -> Result<(), Broken> {
         self.text.clear();
         self.fields.clear();
@@ -54,19 +54,19 @@ impl Splitter {
         }
     }
 
-    /// How many fields there are.
+    /// The number of fields.
     pub(super) fn len(&self) -> usize {
         self.fields.len()
     }
 
-    /// A field's text, and whether it stood in quotes; `line` is the one that was cut.
+    /// Returns a field's text, and whether it was quoted; `line` is the line that was split.
     pub(super) fn field<'a>(&'a self, line: &'a str, i: usize) -> Option<(&'a str, bool)> {
         let field = self.fields.get(i)?;
         let within = if field.in_text { &self.text } else { line };
         Some((within.get(field.from..field.to)?, field.quoted))
     }
 
-    /// Up to the delimiter, or the end: where that is.
+    /// Reads an unquoted field; returns the position of the delimiter, or the end.
     fn bare(&mut self, line: &str, from: usize) -> Result<usize, Broken> {
         let (mut at, start) = (from, self.text.len());
         let mut copied = from;
@@ -84,7 +84,7 @@ impl Splitter {
         }
     }
 
-    /// Behind an opening quote: where what follows the closing one is.
+    /// Reads a field after its opening quote; returns the position after the closing one.
     fn quoted(&mut self, line: &str, from: usize) -> Result<usize, Broken> {
         let (mut at, start) = (from, self.text.len());
         let mut copied = from;
@@ -103,14 +103,14 @@ impl Splitter {
         }
     }
 
-    /// Copies what was not copied yet up to an escape, and leaves that out. Returns where the rest begins, and where to look on.
+    /// Copies the text before an escape, and drops the escape. Returns where the uncopied text begins, and where to continue.
     fn escaped(&mut self, line: &str, copied: usize, escape: usize) -> Result<(usize, usize), Broken> {
         self.text.push_str(line.get(copied..escape).unwrap_or_default());
         let character = line.get(escape + 1..).and_then(|rest| rest.chars().next()).ok_or("nothing behind the escape character")?;
         Ok((escape + 1, escape + 1 + character.len_utf8()))
     }
 
-    /// A field that began at `from`, of which everything before `copied` is in `text` from `start` on, and that ends at `end`.
+    /// Adds a field that begins at `from` and ends at `end`, whose bytes before `copied` are in `text` from `start` on.
     fn push(&mut self, line: &str, (from, copied, end): (usize, usize, usize), start: usize, quoted: bool) {
         if copied == from {
             self.fields.push(Field { from, to: end, quoted, in_text: false });
@@ -121,7 +121,7 @@ impl Splitter {
     }
 }
 
-/// The first byte at or behind `at` that `stops`.
+/// Finds the first byte at or after `at` that `stops`.
 fn find(line: &str, at: usize, stops: impl Fn(&u8) -> bool) -> Option<usize> {
     line.as_bytes().get(at..)?.iter().position(stops).map(|i| at + i)
 }

@@ -27,7 +27,7 @@ fn keeps_to_the_contract() {
     conformance::run("csv", &rows, &[b"", b"1,2", b"1,\"a,0.5,true,1,,,,,", b"1,2,3,4,5,6,7,8,9,10,11", b"\xff,,,,,,,,,"]).unwrap();
 }
 
-/// Columns `id INT, name STRING, tags ARRAY<INT>, r ROW<a STRING, b INT>`: what is read, as one text per message.
+/// Decodes columns `id INT, name STRING, tags ARRAY<INT>, r ROW<a STRING, b INT>` to one text per message.
 fn read(options: &[(&str, &str)], messages: &[&str]) -> Vec<String> {
     let pair = Fields::from(vec![Field::new("a", DataType::Utf8, true), Field::new("b", DataType::Int32, true)]);
     let schema: SchemaRef = Arc::new(Schema::new(vec![

@@ -1,4 +1,4 @@
-//! Envelopes to rows with weights.
+//! Decodes Debezium envelopes into rows with weights.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,22 +13,22 @@ use crate::formats::{Decoded, Decoder, FormatOptions, Messages, registry};
 
 use super::{INNER, NAME, SCHEMA_INCLUDE, envelope, nullable};
 
-/// Reads changes; see the format's page for what each `op` means.
+/// Decodes changes; see the format's page for what each `op` means.
 ///
-/// The envelope is one row of the inner format: ROW<before ROW<...>, after ROW<...>, op STRING>. All messages are read at once
-/// into those three columns, then the images that count are picked out of the two structs, column by column.
+/// The envelope is one row of the inner format: ROW<before ROW<...>, after ROW<...>, op STRING>. All messages are decoded at once into
+/// those three columns, then the images that count are picked out of the two structs, column by column.
 pub struct DebeziumDecoder {
     inner: Box<dyn Decoder>,
-    /// What comes out, with the weight.
+    /// The columns of decoded rows, with the weight.
     schema: SchemaRef,
-    /// The envelope stands in the field `payload`.
+    /// The envelope is in the field `payload`.
     wrapped: bool,
-    /// The columns of the primary key; none: there is no such key.
+    /// The columns of the primary key; empty without one.
     key: Vec<usize>,
     keyed: bool,
 }
 
-/// An image that becomes a row: of which envelope, which of its sides, and its weight.
+/// An image that becomes a row: its envelope, which side of it, and its weight.
 struct Pick {
     row: usize,
     side: usize,
@@ -39,10 +39,10 @@ const BEFORE: usize = 0;
 const AFTER: usize = 1;
 
 impl DebeziumDecoder {
-    /// A decoder of what `projection` wants of `physical`.
+    /// Creates a decoder for a projection of `physical`.
     ///
     /// # Errors
-    /// For a wrong option, or a type that JSON cannot hold.
+    /// For an invalid option, or a type that JSON cannot hold.
     pub fn new(physical: &SchemaRef, projection: &Projection, options: &FormatOptions) -> Result<Self> {
         let projected = projection.schema();
         // A struct without columns has no length, so at least one column is read.
@@ -61,7 +61,7 @@ impl DebeziumDecoder {
         Ok(Self { inner, schema: Arc::new(Schema::new(fields)), wrapped, key: places, keyed: !key.is_empty() })
     }
 
-    /// `before`, `after` and `op`.
+    /// Returns the columns `before`, `after` and `op`.
     fn parts<'a>(&self, batch: &'a RecordBatch) -> Result<(&'a StructArray, &'a StructArray, &'a StringArray)> {
         let columns = match (self.wrapped, batch.columns()) {
             (true, [payload]) => payload.as_struct_opt().map(StructArray::columns),
@@ -77,7 +77,7 @@ impl DebeziumDecoder {
         }
     }
 
-    /// Whether the key before differs from the one after, by envelope. What tells no whole key before tells of no other one.
+    /// Whether the key differs between before and after, per envelope. An incomplete key before counts as the same.
     fn moves(&self, before: &StructArray, after: &StructArray) -> Result<Vec<bool>> {
         let keys = |image: &StructArray| -> Vec<ArrayRef> { self.key.iter().filter_map(|i| image.columns().get(*i).cloned()).collect() };
         let (old, new) = (keys(before), keys(after));
@@ -90,7 +90,7 @@ impl DebeziumDecoder {
         Ok((0..before.len()).map(|row| whole(row) && old_rows.row(row) != new_rows.row(row)).collect())
     }
 
-    /// Which images of an envelope become rows; `moves`: they are of different keys.
+    /// Returns the images of an envelope that become rows; `moves`: their keys differ.
     fn images(&self, op: Option<&str>, before: bool, after: bool, moves: bool) -> std::result::Result<&'static [usize], String> {
         let needs =
             |there: bool, image: &str, what: &str, sides: &'static [usize]| if there { Ok(sides) } else { Err(missing(image, what)) };
@@ -162,7 +162,7 @@ impl Decoder for DebeziumDecoder {
     }
 }
 
-/// Drops what belongs to a message that is set aside: a message counts as a whole or not at all.
+/// Drops the rows of rejected messages: a message counts as a whole or not at all.
 fn keep(picks: &mut Vec<Pick>, rejected: &[(u32, String)]) {
     if !rejected.is_empty() {
         let bad: BTreeSet<u32> = rejected.iter().map(|(message, _)| *message).collect();

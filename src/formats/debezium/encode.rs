@@ -1,4 +1,4 @@
-//! Rows with weights to envelopes.
+//! Encodes rows with weights as Debezium envelopes.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::formats::{Encoder, FormatOptions, Messages, registry};
 
 use super::{INNER, NAME, SCHEMA_INCLUDE, envelope, nullable};
 
-/// Writes changes: `{"before":null,"after":{...},"op":"c"}` for a row that comes (or has no weight),
-/// `{"before":{...},"after":null,"op":"d"}` for one that goes.
+/// Writes changes: `{"before":null,"after":{...},"op":"c"}` for an inserted row (or one without a weight),
+/// `{"before":{...},"after":null,"op":"d"}` for a deleted one.
 pub struct DebeziumEncoder {
     inner: Box<dyn Encoder>,
     row: Fields,
@@ -20,10 +20,10 @@ pub struct DebeziumEncoder {
 }
 
 impl DebeziumEncoder {
-    /// An encoder of rows with the columns `schema`.
+    /// Creates an encoder of rows with the columns `schema`.
     ///
     /// # Errors
-    /// For a wrong option, or a type that JSON cannot hold.
+    /// For an invalid option, or a type that JSON cannot hold.
     pub fn new(schema: &SchemaRef, options: &FormatOptions) -> Result<Self> {
         if options.flag(SCHEMA_INCLUDE)?.unwrap_or(false) {
             return Err(Error::option(SCHEMA_INCLUDE, "= true is for reading: messages are written without their schema")

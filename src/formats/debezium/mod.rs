@@ -6,11 +6,11 @@
 //!  op              read as                       with a PRIMARY KEY
 //!  c create        +after                        +after
 //!  r snapshot      +after                        +after
-//!  u update        −before, +after               +after; where `before` tells another key, −before as well
-//!  d delete        −before                       −before, of which the key is enough
+//!  u update        −before, +after               +after; where `before` has another key, −before as well
+//!  d delete        −before                       −before; the key is enough
 //! ```
 //! An update without `before` (PostgreSQL without REPLICA IDENTITY FULL) is a bad record unless the table has a PRIMARY KEY.
-//! Written are `c` and `d` only, an update as one of each, because Flink does so.
+//! The encoder writes only `c` and `d`, an update as one of each, because Flink does so.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ pub use encode::DebeziumEncoder;
 
 /// The format's name.
 pub const NAME: &str = "debezium-json";
-/// The format of rows inside.
+/// The format of the rows inside the envelope.
 const INNER: &str = "json";
 const SCHEMA_INCLUDE: &str = "debezium-json.schema-include";
 
@@ -52,13 +52,13 @@ pub fn options() -> Vec<OptionSpec> {
     ]
 }
 
-/// `before`, `after` and `op`, as columns.
+/// The columns of an envelope: `before`, `after` and `op`.
 fn envelope(row: &Fields) -> SchemaRef {
     let image = |name: &str| Field::new(name, DataType::Struct(row.clone()), true);
     Arc::new(Schema::new(vec![image("before"), image("after"), Field::new("op", DataType::Utf8, true)]))
 }
 
-/// Columns of which an image may lack any.
+/// Makes all columns nullable: an image may lack any of them.
 fn nullable(schema: &Schema) -> Fields {
     schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect()
 }

@@ -26,7 +26,7 @@ fn messages(lines: &[&str]) -> Messages {
     all
 }
 
-/// `weight id|name|...` per row, and what was set aside.
+/// Returns `weight id|name|...` per row, and the rejected messages.
 fn read(schema: &SchemaRef, projection: &[usize], options: &FormatOptions, lines: &[&str]) -> (Vec<String>, Vec<(u32, String)>) {
     let mut decoder = decoder(NAME, schema, &Projection::columns(schema, projection).unwrap(), options).unwrap();
     let decoded = decoder.decode(&messages(lines)).unwrap();

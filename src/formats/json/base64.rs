@@ -1,4 +1,4 @@
-//! BYTES as base64, the standard alphabet; padding that is missing is forgiven.
+//! BYTES as base64, with the standard alphabet; missing padding is accepted.
 
 use base64::Engine;
 use base64::alphabet;
@@ -9,7 +9,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent).with_encode_padding(true),
 );
 
-/// Appends the bytes that `text` stands for; false, and nothing appended, if it is no base64.
+/// Decodes `text` and appends the bytes; returns false, and appends nothing, if it is not base64.
 pub(super) fn read(text: &[u8], out: &mut Vec<u8>) -> bool {
     let before = out.len();
     let right = BASE64.decode_vec(text, out).is_ok();

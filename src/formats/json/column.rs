@@ -1,4 +1,4 @@
-//! Arrow columns that are filled from a cursor, with the columns inside them.
+//! Arrow columns that are filled from a cursor, with their nested columns.
 
 use std::collections::HashSet;
 use std::iter::repeat_n;
@@ -14,32 +14,31 @@ use super::keys::{Keys, Next};
 use super::leaf::Leaf;
 use super::text;
 
-/// One column: as many values as bits that say which of them are NULL.
+/// One column: its values, and a validity bit per value.
 ///
-/// A message is written straight into the columns, while it is read; nothing stands between its bytes and Arrow's buffers. What
-/// makes that possible is [`Column::truncate`], which takes back everything from some value on, however far a broken message had
-/// come:
+/// Values are written straight into the columns while a message is read; there is nothing between its bytes and Arrow's buffers. This is
+/// possible because of [`Column::truncate`], which removes all values from some position on, however far a broken message was read:
 ///
 /// ```text
 ///   {"a": 1, "b": [2, 3], "b": [4], "c": tru}
 ///         ▲       ▲            ▲         ▲
-///         │       │            │         └ no JSON: all columns are cut back to the row's number
-///         │       │            └ b has a value in this row already: cut back by one, the last one wins
+///         │       │            │         └ not JSON: all columns are truncated to the row's number
+///         │       │            └ b has a value in this row already: truncated by one, the last one wins
 ///         └───────┴ appended
 /// ```
 ///
-/// A value that does not fit is no end to reading, because the message may turn out to be broken, or the field to be given
-/// again. It is appended as NULL, and the misfit noted at its place; cutting back takes the note away, too. What is still
-/// noted when the message has been read makes it bad.
+/// A value that does not fit does not stop reading, because the message may turn out to be broken, or the field may be repeated. It is
+/// appended as NULL, and a misfit is noted at its position; truncating removes the note, too. A message that still has a misfit when it has
+/// been read is bad.
 #[derive(Debug)]
 pub(super) struct Column {
-    // What it is.
+    // The declaration.
     data_type: DataType,
     nullable: bool,
-    // What was read.
+    // The values read so far.
     values: Values,
     nulls: NullBufferBuilder,
-    /// The first misfit that has not been taken back, and its place.
+    /// The first misfit that was not removed, and its position.
     misfit: Option<Box<(usize, Misfit)>>,
 }
 
@@ -51,10 +50,10 @@ enum Values {
     Map(Map),
 }
 
-/// Why a value is not what its column wants.
+/// Why a value does not fit its column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Misfit {
-    /// This piece of JSON cannot be read as the column's type.
+    /// The JSON text cannot be read as the column's type.
     Unreadable(String),
     /// NULL or missing in a NOT NULL column.
     Null,
@@ -63,10 +62,10 @@ enum Misfit {
 }
 
 impl Column {
-    /// An empty column for a field.
+    /// Creates an empty column for a field.
     ///
     /// # Errors
-    /// Names a type that JSON does not hold.
+    /// Names a type that JSON cannot hold.
     pub(super) fn new(field: &Field) -> Result<Self, String> {
         let data_type = field.data_type().clone();
         let values = match &data_type {
@@ -85,7 +84,7 @@ impl Column {
         self.nulls.len()
     }
 
-    /// Makes room for this many values.
+    /// Reserves space for this many values.
     pub(super) fn reserve(&mut self, rows: usize) {
         match &mut self.values {
             Values::Leaf(leaf) => leaf.reserve(rows),
@@ -94,10 +93,10 @@ impl Column {
         }
     }
 
-    /// Takes the value at the cursor, whatever it is, and appends one value.
+    /// Reads the value at the cursor, whatever it is, and appends one value.
     ///
     /// # Errors
-    /// When it is no JSON; then the column has to be truncated.
+    /// When it is not JSON; then the column must be truncated.
     #[inline]
     pub(super) fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Syntax> {
         if cursor.peek() == b'n' {
@@ -127,7 +126,7 @@ impl Column {
         self.append_null();
     }
 
-    /// Notes a misfit at the value that is appended next, or at the one appended last if it was a NULL.
+    /// Notes a misfit at the next value to append, or at the last one if that was a NULL.
     #[cold]
     fn note(&mut self, cursor: &mut Cursor<'_>, misfit: Misfit) {
         cursor.misfits += 1;
@@ -153,7 +152,7 @@ impl Column {
         self.nulls.append_n_nulls(count);
     }
 
-    /// Notes a misfit if the last value is a NULL that may not be one.
+    /// Notes a misfit if the last value is a forbidden NULL.
     #[inline]
     fn check_null(&mut self, cursor: &mut Cursor<'_>) {
         if !self.nullable && !self.len().checked_sub(1).is_some_and(|last| self.nulls.is_valid(last)) {
@@ -161,7 +160,7 @@ impl Column {
         }
     }
 
-    /// Takes back all values from `len` on, and what was begun behind them.
+    /// Removes all values from `len` on, and any unfinished value.
     pub(super) fn truncate(&mut self, len: usize) {
         match &mut self.values {
             Values::Leaf(leaf) => leaf.truncate(len),
@@ -183,7 +182,7 @@ impl Column {
         }
     }
 
-    /// What is wrong in this column or inside it, with its `path` from the top.
+    /// Describes the misfit in this column or inside it, with its `path` from the top.
     fn misfit(&self, path: &str) -> Option<String> {
         let inside = match &self.values {
             Values::Leaf(_) => None,
@@ -202,7 +201,7 @@ impl Column {
         })
     }
 
-    /// The column as an array; this one is empty again.
+    /// Returns the column as an array, and empties it.
     pub(super) fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
         let len = self.len();
         let nulls = self.nulls.finish();
@@ -228,7 +227,7 @@ impl Column {
     }
 }
 
-/// Where an element ends. As with texts, there are fewer than there are bytes in the messages of a run, which are below 2 GiB.
+/// Returns the end of the last element. As for texts, there are fewer elements than bytes in the messages of a run, which are below 2 GiB.
 fn end(element: &Column) -> i32 {
     element.len() as i32
 }
@@ -260,23 +259,23 @@ impl Values {
     }
 }
 
-/// Columns side by side, filled from objects: a ROW, or the whole table.
+/// Sibling columns, filled from objects: a ROW, or the whole table.
 #[derive(Debug)]
 pub(super) struct Row {
     fields: Fields,
     columns: Vec<Column>,
     keys: Keys,
-    /// How many rows there are, which every column has outside of [`Row::read`], but for those that they are behind.
+    /// The number of rows, which every column has outside of [`Row::read`], except for the rows counted by `behind`.
     len: usize,
-    /// How many NULL rows at the end the columns do not know of yet: many at once cost as much as one. In topics of events of
+    /// How many NULL rows at the end are not in the columns yet: appending many at once costs as much as one. In topics with events of
     /// several kinds most ROWs of a message are NULL.
     behind: usize,
-    /// Whether a column is NOT NULL.
+    /// Whether any column is NOT NULL.
     strict: bool,
 }
 
 impl Row {
-    /// Columns for these fields.
+    /// Creates columns for these fields.
     ///
     /// # Errors
     /// As [`Column::new`], with the name of the field.
@@ -292,7 +291,7 @@ impl Row {
         })
     }
 
-    /// Takes fields for columns also by names in another case. `declared`: all of them, whether or not they are wanted.
+    /// Matches fields to columns regardless of case. `declared`: all fields, projected or not.
     pub(super) fn take_any_case(&mut self, declared: &Fields) {
         self.keys.take_any_case(declared.iter().map(|field| field.name().as_str()));
         for (column, field) in self.columns.iter_mut().zip(&self.fields) {
@@ -310,10 +309,10 @@ impl Row {
         self.columns.iter_mut().for_each(|column| column.reserve(rows));
     }
 
-    /// Takes an object.
+    /// Reads an object.
     ///
     /// # Errors
-    /// When it is no JSON; then the row has to be truncated.
+    /// When it is not JSON; then the row must be truncated.
     pub(super) fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Syntax> {
         self.catch_up();
         let row = self.len;
@@ -351,7 +350,7 @@ impl Row {
         Ok(())
     }
 
-    /// Takes a value for the only column.
+    /// Reads a value for the only column.
     ///
     /// # Errors
     /// As [`Row::read`].
@@ -367,7 +366,7 @@ impl Row {
         Ok(())
     }
 
-    /// What is missing becomes NULL, where that is allowed.
+    /// Fills missing columns with NULL, where that is allowed.
     fn complete(&mut self, cursor: &mut Cursor<'_>) {
         for column in &mut self.columns {
             let missing = column.len() == self.len;
@@ -386,7 +385,7 @@ impl Row {
         self.behind += count;
     }
 
-    /// Tells the columns of the NULL rows that they do not have.
+    /// Appends the pending NULL rows to the columns.
     #[inline]
     fn catch_up(&mut self) {
         if self.behind > 0 {
@@ -395,22 +394,22 @@ impl Row {
         }
     }
 
-    /// Takes back all rows from `len` on.
+    /// Removes all rows from `len` on.
     pub(super) fn truncate(&mut self, len: usize) {
         self.catch_up();
         self.columns.iter_mut().for_each(|column| column.truncate(len));
         self.len = len;
     }
 
-    /// What is wrong with a value, with the path to it behind `prefix`.
+    /// Describes the misfit of a value, with `prefix` before its path.
     pub(super) fn misfit(&self, prefix: &str) -> Option<String> {
         self.columns.iter().zip(&self.fields).find_map(|(column, field)| column.misfit(&format!("{prefix}{}", field.name())))
     }
 
-    /// The columns; there are no more rows afterwards.
+    /// Returns the columns, and empties them.
     ///
     /// # Errors
-    /// When Arrow does not want them: a bug.
+    /// When Arrow refuses them: a bug.
     pub(super) fn finish(&mut self) -> Result<Vec<ArrayRef>, ArrowError> {
         self.catch_up();
         self.len = 0;
@@ -421,7 +420,7 @@ impl Row {
 /// An ARRAY.
 #[derive(Debug)]
 struct List {
-    /// Where each list ends among the elements, after a zero.
+    /// The end of each list among the elements, after a zero.
     ends: Vec<i32>,
     field: FieldRef,
     element: Box<Column>,
@@ -446,7 +445,7 @@ impl List {
 /// A MAP.
 #[derive(Debug)]
 struct Map {
-    /// Where each map ends among the entries, after a zero.
+    /// The end of each map among the entries, after a zero.
     ends: Vec<i32>,
     fields: Fields,
     key: Box<Column>,
@@ -457,7 +456,7 @@ impl Map {
     fn new(entries: &Field) -> Result<Self, String> {
         match entries.data_type() {
             DataType::Struct(fields) if fields.len() == 2 => {
-                // A key is there whatever the declaration says.
+                // A key is never NULL, whatever the declaration says.
                 let key = fields[0].as_ref().clone().with_nullable(false);
                 let (key, value) = (Box::new(Column::new(&key)?), Box::new(Column::new(&fields[1])?));
                 Ok(Self { ends: vec![0], fields: fields.clone(), key, value })
@@ -481,7 +480,7 @@ impl Map {
         Ok(())
     }
 
-    /// Takes the entries, and appends those that are not `passed` over.
+    /// Reads the entries, and appends those that are not in `passed`.
     fn entries<'a>(&mut self, cursor: &mut Cursor<'a>, mut name: impl FnMut(Quoted<'a>), passed: &[bool]) -> Result<(), Syntax> {
         if cursor.open(b'}') {
             return Ok(());
@@ -510,7 +509,7 @@ impl Map {
     }
 }
 
-/// For each name whether it comes again: of two values of one key the last one wins.
+/// For each name whether it is repeated later: of two values of one key the last one wins.
 fn overwritten(names: &[Quoted<'_>]) -> Vec<bool> {
     if names.len() < 2 {
         return Vec::new();

@@ -1,9 +1,9 @@
-//! JSON without what stands between its values, as Jackson writes a tree: what Flink reads of an object in a STRING column.
+//! Writes JSON without whitespace between its values, as Jackson writes a tree: Flink reads an object into a STRING column in this form.
 
 use super::cursor::Quoted;
 use super::{find, quote};
 
-/// Appends a value, which is JSON.
+/// Appends a JSON value.
 pub(super) fn append(json: &[u8], out: &mut Vec<u8>) {
     let mut text = Vec::new();
     let mut at = 0;
@@ -23,7 +23,7 @@ pub(super) fn append(json: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Where the string ends that begins at `at`, and whether it has escapes.
+/// Returns the end of the string that begins at `at`, and whether it has escapes.
 fn end(json: &[u8], mut at: usize) -> (usize, bool) {
     let mut escaped = false;
     loop {

@@ -1,29 +1,30 @@
-//! One message, read from left to right: JSON (RFC 8259, and control characters in strings as they are), each byte looked at once, no recursion.
+//! Reads one message from left to right, each byte once, without recursion: JSON of RFC 8259, with unescaped control characters allowed in
+//! strings.
 
 use crate::formats::BYTE_ORDER_MARK;
 
 use super::find;
 
-/// Deeper nesting than this is refused: it comes from corrupt or hostile input.
+/// Deeper nesting is refused: it comes from corrupt or hostile input.
 const MAX_DEPTH: usize = 1_000;
 
-/// Why a message is no JSON. The place is where the cursor stands.
+/// Why a message is not JSON. The error is at the cursor's position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Syntax {
-    /// This byte cannot stand here; at the end of the message it is the end that cannot.
+    /// This byte is not allowed here; at the end of the message, the message must not end here.
     Unexpected,
-    /// `\x` that JSON does not know, or half of a surrogate pair.
+    /// An escape `\x` that JSON does not have, or half of a surrogate pair.
     Escape,
     /// More than [`MAX_DEPTH`] brackets are open.
     TooDeep,
 }
 
-/// What the options say about fields that are not as they should be.
+/// The options for fields that do not fit or are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rules {
     /// A value that does not fit its column is NULL.
     pub(super) lenient: bool,
-    /// A field that is missing makes the message bad.
+    /// A missing field makes the message bad.
     pub(super) require: bool,
 }
 
@@ -31,18 +32,18 @@ pub(super) struct Rules {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Quoted<'a> {
     pub(super) text: &'a [u8],
-    /// Whether there are escapes in it (all of them are right).
+    /// Whether it has escapes (all of them are valid).
     pub(super) escaped: bool,
 }
 
-/// A place in a message whose bytes are valid UTF-8.
+/// A position in a message whose bytes are valid UTF-8.
 ///
-/// Each method that takes something expects to stand at its first byte and leaves the cursor right behind it.
+/// Each method that reads something expects the cursor at its first byte and leaves the cursor right after it.
 #[derive(Debug)]
 pub(super) struct Cursor<'a> {
     /// The message.
     text: &'a [u8],
-    /// The message with what follows it in the buffer, so that whole chunks can be loaded near its end.
+    /// The message with the following bytes of the buffer, so that whole chunks can be loaded near its end.
     ahead: &'a [u8],
     pos: usize,
     pub(super) rules: Rules,
@@ -51,7 +52,7 @@ pub(super) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    /// At the beginning of the message that is the first `len` bytes of `ahead`.
+    /// Creates a cursor at the beginning of the message, which is the first `len` bytes of `ahead`.
     #[inline]
     pub(super) fn new(ahead: &'a [u8], len: usize, rules: Rules) -> Self {
         Self { text: ahead.get(..len).unwrap_or(ahead), ahead, pos: 0, rules, misfits: 0 }
@@ -62,7 +63,7 @@ impl<'a> Cursor<'a> {
         self.pos
     }
 
-    /// Back to a place where the cursor stood before.
+    /// Returns to an earlier position.
     pub(super) fn rewind(&mut self, to: usize) {
         self.pos = to;
     }
@@ -73,13 +74,13 @@ impl<'a> Cursor<'a> {
         self.text.get(self.pos..).unwrap_or_default()
     }
 
-    /// From here on, and beyond the message's end: a hint that what is found there may not belong to it.
+    /// The bytes from here on, beyond the message's end: a hint that may not belong to it.
     #[inline]
     pub(super) fn beyond(&self) -> &'a [u8] {
         self.ahead.get(self.pos..).unwrap_or_default()
     }
 
-    /// What was read since `from`.
+    /// The bytes read since `from`.
     #[inline]
     pub(super) fn since(&self, from: usize) -> &'a [u8] {
         self.text.get(from..self.pos).unwrap_or_default()
@@ -90,13 +91,13 @@ impl<'a> Cursor<'a> {
         self.pos += bytes;
     }
 
-    /// Whether `bytes` more belong to the message.
+    /// Whether the message has `bytes` more bytes.
     #[inline]
     pub(super) fn has(&self, bytes: usize) -> bool {
         self.text.len() - self.pos >= bytes
     }
 
-    /// The byte here; 0, which can stand nowhere outside, at the end.
+    /// Returns the byte here; at the end 0, which is not allowed outside of strings.
     #[inline]
     pub(super) fn peek(&self) -> u8 {
         self.text.get(self.pos).copied().unwrap_or(0)
@@ -107,7 +108,7 @@ impl<'a> Cursor<'a> {
         self.pos >= self.text.len()
     }
 
-    /// Takes the mark that some programs begin a text with.
+    /// Skips the byte order mark with which some programs begin a text.
     #[inline]
     pub(super) fn byte_order_mark(&mut self) {
         if self.rest().starts_with(BYTE_ORDER_MARK) {
@@ -122,7 +123,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes this byte.
+    /// Reads this byte.
     #[inline]
     pub(super) fn expect(&mut self, byte: u8) -> Result<(), Syntax> {
         if self.peek() != byte {
@@ -132,7 +133,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Takes a colon and the space around it.
+    /// Reads a colon and the whitespace around it.
     #[inline]
     pub(super) fn colon(&mut self) -> Result<(), Syntax> {
         self.space();
@@ -141,7 +142,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// After an element: takes a comma with the space around it (true) or the bracket that closes (false).
+    /// After an element: reads a comma with the whitespace around it (true) or the closing bracket (false).
     #[inline]
     pub(super) fn more(&mut self, close: u8) -> Result<bool, Syntax> {
         self.space();
@@ -155,7 +156,7 @@ impl<'a> Cursor<'a> {
         Ok(false)
     }
 
-    /// Takes an opening bracket and the space behind it; true if it is closed again at once, which is taken, too.
+    /// Reads an opening bracket and the whitespace after it; returns true if it is closed at once, after reading that bracket, too.
     #[inline]
     pub(super) fn open(&mut self, close: u8) -> bool {
         self.pos += 1;
@@ -165,7 +166,7 @@ impl<'a> Cursor<'a> {
         empty
     }
 
-    /// Takes `true`, `false` or `null`.
+    /// Reads `true`, `false` or `null`.
     #[inline]
     pub(super) fn literal(&mut self, word: &'static [u8]) -> Result<(), Syntax> {
         if self.rest().starts_with(word) {
@@ -177,7 +178,7 @@ impl<'a> Cursor<'a> {
         Err(Syntax::Unexpected)
     }
 
-    /// Takes a string.
+    /// Reads a string.
     #[inline]
     pub(super) fn string(&mut self) -> Result<Quoted<'a>, Syntax> {
         self.expect(b'"')?;
@@ -195,7 +196,7 @@ impl<'a> Cursor<'a> {
                     self.escape()?;
                     escaped = true;
                 }
-                // A control character, which belongs escaped; as Flink does it is taken as it is.
+                // A control character should be escaped; Flink accepts it as it is.
                 Some(_) => self.pos += 1,
                 None => {
                     self.pos = self.text.len();
@@ -205,7 +206,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Takes a backslash and what belongs to it.
+    /// Reads an escape.
     #[cold]
     fn escape(&mut self) -> Result<(), Syntax> {
         self.pos += 1;
@@ -230,7 +231,7 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    /// Takes `u` and four hexadecimal digits.
+    /// Reads `u` and four hexadecimal digits.
     fn unit(&mut self) -> Result<u32, Syntax> {
         self.pos += 1;
         let mut unit = 0;
@@ -244,7 +245,7 @@ impl<'a> Cursor<'a> {
         Ok(unit)
     }
 
-    /// Takes a number; true if it is whole, without point or exponent.
+    /// Reads a number; returns true if it is an integer, without point or exponent.
     pub(super) fn number(&mut self) -> Result<bool, Syntax> {
         self.pos += usize::from(self.peek() == b'-');
         match self.peek() {
@@ -275,7 +276,7 @@ impl<'a> Cursor<'a> {
         if self.pos == from { Err(Syntax::Unexpected) } else { Ok(()) }
     }
 
-    /// Takes any value. What is skipped is checked all the same: a message that is broken anywhere is bad whatever is read of it.
+    /// Skips any value. It is checked all the same: a broken message is bad whichever fields are projected.
     #[inline]
     pub(super) fn skip(&mut self) -> Result<(), Syntax> {
         match self.peek() {
@@ -297,7 +298,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn skip_nested(&mut self) -> Result<(), Syntax> {
-        // The brackets that are open, one bit each: set for an object.
+        // The open brackets, one bit each: set for an object.
         let mut open = [0_u64; MAX_DEPTH.div_ceil(64)];
         let mut depth = 0_usize;
         loop {
@@ -322,7 +323,7 @@ impl<'a> Cursor<'a> {
             } else {
                 self.skip_scalar()?;
             }
-            // Behind a value: up, until something follows.
+            // After a value: close brackets until something follows.
             loop {
                 if depth == 0 {
                     return Ok(());
@@ -374,7 +375,7 @@ impl Quoted<'_> {
     }
 }
 
-/// The character of `uXXXX` or `uXXXX\uXXXX`, and how many bytes it took.
+/// Decodes the character of `uXXXX` or `uXXXX\uXXXX`, and returns how many bytes it has.
 fn unicode(tail: &[u8]) -> (char, usize) {
     let unit = |from: usize| -> u32 {
         let digits = tail.get(from..from + 4).unwrap_or_default();

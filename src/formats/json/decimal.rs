@@ -1,9 +1,9 @@
-//! DECIMAL from text, exactly: no floating point on the way, no digit lost unnoticed.
+//! Converts DECIMAL from text and back, exactly: without floating point, and with explicit rounding.
 
 use crate::common::digits::fits;
 
-/// The unscaled value of `text` with this precision and scale. Digits behind the scale are rounded half up, as Flink does.
-/// `None` when it is no number, or has more digits before the point than fit.
+/// Returns the unscaled value of `text` with this precision and scale. Digits beyond the scale are rounded half up, as Flink does. `None`
+/// when it is not a number, or has more digits before the point than fit.
 pub(super) fn parse(text: &str, precision: u8, scale: i8) -> Option<i128> {
     let trimmed = text.trim();
     let (negative, unsigned) = match trimmed.as_bytes().first()? {
@@ -25,7 +25,7 @@ pub(super) fn parse(text: &str, precision: u8, scale: i8) -> Option<i128> {
     if digits == 0 {
         return Some(0);
     }
-    // How many of the digits stand before the end of the unscaled value; zeros are put behind them if there are too few.
+    // How many of the digits belong to the unscaled value; zeros are appended if there are too few.
     let kept = digits as i64 - fraction.len() as i64 + i64::from(exponent) + i64::from(scale);
     if kept > i64::from(precision) {
         return None;

@@ -1,4 +1,4 @@
-//! JSON messages to columns.
+//! Decodes JSON messages into Arrow columns.
 //!
 //! ```text
 //!   message ─ Cursor ─▶ Keys: which column? ─▶ Column: value to Arrow's vectors ─┐
@@ -7,8 +7,8 @@
 //!   no JSON, or a value that does not fit: the columns are cut back     RecordBatch, once per run
 //! ```
 //!
-//! Every message is read on its own, once, from left to right, so a bad one is found where it stands and costs the others
-//! nothing. All of it is checked, whatever columns are wanted.
+//! Every message is read separately, once, from left to right, so a bad one costs the others nothing. All of it is checked, whichever
+//! columns are projected.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use super::JsonOptions;
 use super::column::Row;
 use super::cursor::{Cursor, Rules, Syntax};
 
-/// Reads JSON messages; see the format's page for how types are read.
+/// Decodes JSON messages; see the format's page for how types are read.
 #[derive(Debug)]
 pub struct JsonDecoder {
     schema: SchemaRef,
@@ -34,9 +34,9 @@ pub struct JsonDecoder {
 
 /// Why a message is bad.
 enum Bad {
-    /// It is no JSON.
+    /// It is not JSON.
     Syntax(Syntax),
-    /// It is JSON, but not what the table wants.
+    /// It is JSON, but does not fit the table.
     Unfit(String),
 }
 
@@ -47,10 +47,10 @@ impl From<Syntax> for Bad {
 }
 
 impl JsonDecoder {
-    /// A decoder of what `projection` wants of `physical`.
+    /// Creates a decoder for a projection of `physical`.
     ///
     /// # Errors
-    /// For a wrong option, or a type that JSON cannot hold.
+    /// For an invalid option, or a type that JSON cannot hold.
     pub fn new(physical: &SchemaRef, projection: &Projection, options: &FormatOptions) -> Result<Self> {
         let (options, any_case) = (JsonOptions::read(options)?, options.has_any_case());
         let schema = Arc::clone(projection.schema());
@@ -85,7 +85,7 @@ impl JsonDecoder {
         Ok(())
     }
 
-    /// A row for each object of an array.
+    /// Appends a row for each object of an array.
     fn explode(&mut self, cursor: &mut Cursor<'_>) -> std::result::Result<(), Bad> {
         if cursor.open(b']') {
             return Ok(());
@@ -114,7 +114,7 @@ impl Decoder for JsonDecoder {
         }
         self.rows.truncate(0);
         self.rows.reserve(messages.len());
-        // A message that is JSON begins and ends with ASCII, so if the whole is UTF-8, each of them is.
+        // A JSON message begins and ends with ASCII, so if the whole run is UTF-8, each message is.
         let all_text = simdutf8::basic::from_utf8(&messages.bytes).is_ok();
         let mut origin = Vec::with_capacity(messages.len());
         let mut rejected = Vec::new();
@@ -144,7 +144,7 @@ impl Decoder for JsonDecoder {
     }
 }
 
-/// The text of an error in a message.
+/// Describes why a message is bad.
 #[cold]
 fn reason(bad: Bad, cursor: &Cursor<'_>) -> String {
     let at = cursor.position();

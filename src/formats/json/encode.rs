@@ -1,4 +1,4 @@
-//! Columns to JSON messages, byte for byte as Flink writes them.
+//! Encodes Arrow columns as JSON messages, byte for byte as Flink writes them.
 
 use std::sync::Arc;
 
@@ -27,10 +27,10 @@ pub struct JsonEncoder {
 }
 
 impl JsonEncoder {
-    /// An encoder of rows with these columns.
+    /// Creates an encoder of rows with these columns.
     ///
     /// # Errors
-    /// For a wrong option, or a type that JSON cannot hold.
+    /// For an invalid option, or a type that JSON cannot hold.
     pub fn new(schema: &SchemaRef, options: &FormatOptions) -> Result<Self> {
         for field in schema.fields() {
             writable(field.data_type()).map_err(|e| Error::sql(format!("format 'json' cannot write column `{}`: {e}", field.name())))?;
@@ -78,7 +78,7 @@ fn object(names: &[Vec<u8>], columns: &[ArrayRef], row: usize, options: &JsonOpt
     Ok(())
 }
 
-/// How values are written that no table's options speak of.
+/// Options for values outside of tables.
 pub(super) const PLAIN: JsonOptions = JsonOptions {
     ignore_parse_errors: false,
     fail_on_missing_field: false,
@@ -87,15 +87,15 @@ pub(super) const PLAIN: JsonOptions = JsonOptions {
     ignore_null_fields: false,
 };
 
-/// Appends one value, as the JSON functions of SQL have it: times in ISO's form.
+/// Appends one value, as SQL's JSON functions write it: times in ISO format.
 ///
 /// # Errors
-/// For a type or a value that JSON has no form for.
+/// For a type or a value that JSON cannot hold.
 pub fn write_value(array: &ArrayRef, row: usize, out: &mut Vec<u8>) -> Result<(), String> {
     value(array, row, &JsonOptions { iso: true, ..PLAIN }, out)
 }
 
-/// Appends one value that is neither NULL nor nested, as text for other formats: as in JSON, but not in quotes.
+/// Appends one value that is neither NULL nor nested, as text for other formats: as in JSON, but without quotes.
 ///
 /// # Errors
 /// As [`write_value`].
@@ -103,14 +103,14 @@ pub(in crate::formats) fn write_plain(array: &ArrayRef, row: usize, out: &mut Ve
     let from = out.len();
     value(array, row, &PLAIN, out)?;
     if out.get(from) == Some(&b'"') {
-        // Neither numbers, times nor base64 hold anything that JSON escapes.
+        // Numbers, times and base64 have no characters that JSON escapes.
         out.remove(from);
         out.pop();
     }
     Ok(())
 }
 
-/// Whether [`value`] knows a type.
+/// Checks that [`value`] supports a type.
 pub(super) fn writable(data_type: &DataType) -> Result<(), String> {
     match data_type {
         DataType::List(f) | DataType::LargeList(f) => writable(f.data_type()),
@@ -171,7 +171,7 @@ pub(super) fn value(array: &ArrayRef, row: usize, options: &JsonOptions, out: &m
             }
             out.push(b'"');
         }
-        // As it is shown everywhere.
+        // The same text as in results.
         DataType::Interval(_) | DataType::Duration(_) => text::quote(&array_value_to_string(array, row).map_err(|e| e.to_string())?, out),
         DataType::List(_) => list(&array.as_list::<i32>().value(row), options, out)?,
         DataType::LargeList(_) => list(&array.as_list::<i64>().value(row), options, out)?,
@@ -188,7 +188,7 @@ pub(super) fn value(array: &ArrayRef, row: usize, options: &JsonOptions, out: &m
     Ok(())
 }
 
-/// A number as JSON has it; what JSON has not goes as the text that Java's writer gives.
+/// Writes a number; NaN and infinities, which JSON does not have, as the text that Java's writer uses.
 fn float(number: serde_json::Result<String>, value: f64, out: &mut Vec<u8>) {
     match number {
         Ok(number) if value.is_finite() => out.extend_from_slice(number.as_bytes()),

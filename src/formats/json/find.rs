@@ -1,6 +1,6 @@
-//! Where a string ends: the next byte that is not plain text, sixteen bytes at a time.
+//! Finds the end of a string: the next byte that is not plain text, sixteen bytes at a time.
 
-/// The index of the first `"`, `\` or control character at or behind `at`, or the length.
+/// Returns the index of the first `"`, `\` or control character at or after `at`, or the length.
 #[inline]
 pub(super) fn special(bytes: &[u8], mut at: usize) -> usize {
     while let Some(chunk) = bytes.get(at..).and_then(<[u8]>::first_chunk::<16>) {
@@ -19,7 +19,7 @@ fn is_special(b: u8) -> bool {
     b < 0x20 || b == b'"' || b == b'\\'
 }
 
-/// One bit per byte, the first byte in the lowest.
+/// Returns one bit per byte, the first byte in the lowest bit.
 #[cfg(target_arch = "x86_64")]
 #[inline]
 fn mask(chunk: [u8; 16]) -> u32 {

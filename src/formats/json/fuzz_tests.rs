@@ -1,6 +1,6 @@
-//! Random schemas and messages, whole and damaged: what is JSON is said by serde_json, what it means by arrow-json.
+//! Fuzz tests with random schemas and messages, whole and damaged: serde_json decides what is JSON, arrow-json what it means.
 //!
-//! `MILLSTREAM_FUZZ_ROUNDS` (default 400, of 32 messages each) and `MILLSTREAM_FUZZ_SEED` make it longer and other.
+//! `MILLSTREAM_FUZZ_ROUNDS` (default 400, of 32 messages each) and `MILLSTREAM_FUZZ_SEED` vary the runs.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
 }
 
-// --- what is drawn ---
+// --- generators ---
 
 fn data_type(rng: &mut StdRng, depth: usize) -> DataType {
     use DataType::*;
@@ -67,7 +67,7 @@ fn fields(rng: &mut StdRng, depth: usize) -> Fields {
     (0..count).map(|_| Field::new(names.swap_remove(rng.random_range(0..names.len())), data_type(rng, depth), true)).collect()
 }
 
-/// These columns, and of some of their ROWs not all fields.
+/// Projects these columns, some of their ROWs with only a part of their fields.
 fn pruned(rng: &mut StdRng, table: &SchemaRef, columns: &[usize]) -> Projection {
     Projection::new(columns.iter().map(|column| (*column, without_some(rng, &table.fields()[*column]))))
 }
@@ -85,7 +85,7 @@ fn space(rng: &mut StdRng, out: &mut String) {
     }
 }
 
-/// A JSON string of `text`, with escapes where there need not be any.
+/// Appends `text` as a JSON string, with unnecessary escapes.
 fn quoted(rng: &mut StdRng, text: &str, out: &mut String) {
     out.push('"');
     for c in text.chars() {
@@ -190,7 +190,7 @@ fn moment(rng: &mut StdRng) -> String {
     text
 }
 
-/// Any JSON at all.
+/// Appends any JSON value.
 fn anything(rng: &mut StdRng, depth: usize, out: &mut String) {
     match rng.random_range(0..if depth == 0 { 5 } else { 7 }) {
         0 => out.push_str("null"),
@@ -247,7 +247,7 @@ fn object(rng: &mut StdRng, names: &[String], out: &mut String, mut value: impl 
     out.push('}');
 }
 
-/// An object with the fields, mostly.
+/// Appends an object with mostly the declared fields.
 fn row(rng: &mut StdRng, fields: &Fields, out: &mut String) {
     let mut picked: Vec<Option<&FieldRef>> = fields.iter().filter(|_| true).map(Some).collect();
     if rng.random_ratio(1, 4) {
@@ -272,7 +272,7 @@ fn row(rng: &mut StdRng, fields: &Fields, out: &mut String) {
     });
 }
 
-/// A value that mostly fits.
+/// Appends a value that mostly fits.
 fn value(rng: &mut StdRng, data_type: &DataType, out: &mut String) {
     if rng.random_ratio(1, 12) {
         return out.push_str("null");
@@ -286,7 +286,7 @@ fn value(rng: &mut StdRng, data_type: &DataType, out: &mut String) {
         DataType::Map(entries, _) => {
             let DataType::Struct(fields) = entries.data_type() else { unreachable!() };
             let mut names: Vec<String> = (0..rng.random_range(0..4)).map(|_| NAMES.choose(rng).unwrap().to_string()).collect();
-            // arrow-json keeps both values of a key that comes twice.
+            // arrow-json keeps both values of a repeated key.
             names.sort();
             names.dedup();
             object(rng, &names, out, |rng, _, out| value(rng, fields[1].data_type(), out));
@@ -337,20 +337,20 @@ fn damage(rng: &mut StdRng, message: &mut Vec<u8>) {
     }
 }
 
-// --- what it means ---
+// --- expectations ---
 
 /// Whether it is JSON; `None` if serde_json cannot tell.
 fn is_json(message: &[u8]) -> Option<(bool, Value)> {
     match serde_json::from_slice::<Value>(message) {
         Ok(value) => Some((true, value)),
         Err(e) if e.to_string().contains("number out of range") => None,
-        // In strings these are taken as they are.
+        // Control characters are accepted in strings.
         Err(_) if message.iter().any(|b| *b < 0x20) => None,
         Err(_) => Some((false, Value::Null)),
     }
 }
 
-/// The type that arrow-json is asked for: it reads hexadecimal for BYTES, and drops digits of DECIMAL.
+/// The type that arrow-json reads instead: it expects hexadecimal for BYTES, and drops digits of DECIMAL.
 fn stand_in(data_type: &DataType) -> DataType {
     let field = |f: &FieldRef| Arc::new(Field::new(f.name(), stand_in(f.data_type()), f.is_nullable()));
     match data_type {
@@ -362,7 +362,7 @@ fn stand_in(data_type: &DataType) -> DataType {
     }
 }
 
-/// Back to the type itself; `Err` if a value does not fit.
+/// Converts back to the type itself; `Err` if a value does not fit.
 fn restore(array: &ArrayRef, target: &DataType, lenient: bool) -> Result<ArrayRef, ()> {
     fn each<T>(array: &ArrayRef, lenient: bool, one: impl Fn(&str) -> Option<T>) -> Result<Vec<Option<T>>, ()> {
         let values = array.as_string::<i32>().iter();
@@ -395,7 +395,7 @@ fn restore(array: &ArrayRef, target: &DataType, lenient: bool) -> Result<ArrayRe
             let columns = array.as_struct().columns().iter().zip(fields).map(|(c, f)| restore(c, f.data_type(), lenient));
             Arc::new(StructArray::try_new_with_length(fields.clone(), columns.collect::<Result<_, _>>()?, nulls, array.len()).unwrap())
         }
-        // A number that is no point in time becomes the last one there is.
+        // A number outside of the calendar becomes the last valid time.
         DataType::Timestamp(..) => {
             let numbers = arrow::compute::cast(array, &DataType::Int64).unwrap();
             let DataType::Timestamp(unit, _) = target else { unreachable!() };
@@ -419,7 +419,7 @@ fn restore(array: &ArrayRef, target: &DataType, lenient: bool) -> Result<ArrayRe
     })
 }
 
-/// The row that arrow-json makes of an object; `Err` if a value does not fit.
+/// Returns the row that arrow-json reads from an object; `Err` if a value does not fit.
 fn expected(schema: &SchemaRef, message: &[u8], lenient: bool) -> Result<StructArray, ()> {
     let read: Fields = schema.fields().iter().map(|f| Field::new(f.name(), stand_in(f.data_type()), true)).collect();
     let mut decoder = arrow_json::ReaderBuilder::new(Arc::new(Schema::new(read)))
@@ -433,7 +433,7 @@ fn expected(schema: &SchemaRef, message: &[u8], lenient: bool) -> Result<StructA
     restore(&row, &DataType::Struct(schema.fields().clone()), lenient).map(|row| row.as_struct().clone())
 }
 
-/// Whether a field is NULL or missing where it may not.
+/// Whether a NOT NULL field is NULL or missing.
 fn lacks(fields: &Fields, object: &Value, require: bool) -> bool {
     fields.iter().any(|f| object.get(f.name()).map_or(require || !f.is_nullable(), |value| wrong(f, value, require)))
 }
@@ -451,8 +451,8 @@ fn wrong(field: &Field, value: &Value, require: bool) -> bool {
     }
 }
 
-/// Whether a number or boolean stands where BYTES belong: arrow-json, asked for a text, takes it for base64. Or an object where STRING
-/// does, which it does not read.
+/// Whether a number or boolean is read as BYTES: arrow-json, asked for a text, takes it for base64. Or an object is read as STRING, which
+/// arrow-json refuses.
 fn odd_bytes(data_type: &DataType, value: &Value) -> bool {
     match (data_type, value) {
         (DataType::Binary, value) => value.is_number() || value.is_boolean(),
@@ -467,7 +467,7 @@ fn odd_bytes(data_type: &DataType, value: &Value) -> bool {
     }
 }
 
-/// The same fields, with NOT NULL here and there.
+/// Returns the same fields, some of them NOT NULL.
 fn stricter(rng: &mut StdRng, fields: &Fields) -> Fields {
     fields.iter().map(|f| stricter_field(rng, f)).collect()
 }
@@ -499,7 +499,7 @@ fn random_messages_mean_what_others_say() {
         let projection: Vec<usize> = (0..physical.fields().len()).filter(|_| rng.random_ratio(3, 4)).collect();
         let projection = pruned(rng, &physical, &projection);
         let wanted = Arc::clone(projection.schema());
-        // arrow-json keeps both values of a key of a MAP, which damage can make.
+        // arrow-json keeps both values of a repeated key of a MAP, which damage can create.
         let has_map = format!("{wanted:?}").contains("Map");
         let lenient = rng.random();
         let mut messages = Messages::default();
@@ -524,7 +524,7 @@ fn random_messages_mean_what_others_say() {
         let strict_fields = stricter(rng, wanted.fields());
         let require = rng.random();
         let strict = Arc::new(Schema::new(strict_fields.clone()));
-        // An unprojected column beside them, so that a scalar is none.
+        // With an unprojected column beside them, a scalar is not a row.
         let strict_decoded =
             JsonDecoder::new(&strict, &Projection::all(&strict), &options(false, require)).unwrap().decode(&messages).unwrap();
         for (i, undamaged) in (0..PER_ROUND).zip(&whole) {
@@ -544,7 +544,7 @@ fn random_messages_mean_what_others_say() {
                 continue;
             }
             assert!(*undamaged || !message.is_empty());
-            // As a TIMESTAMP these could also be what arrow-json makes of a number that is too large.
+            // As a TIMESTAMP these may also be arrow-json's result for a number that is too large.
             let ends = ["9223372036854775807", "9223372036854775808"].iter().any(|end| String::from_utf8_lossy(message).contains(end));
             if ends || !json.is_object() || (has_map && !*undamaged) || odd_bytes(&DataType::Struct(wanted.fields().clone()), &json) {
                 untold += 1;

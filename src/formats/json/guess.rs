@@ -8,10 +8,10 @@ use crate::formats::{csv, widen};
 
 use super::cursor::{Cursor, Rules, Syntax};
 
-/// What is nested more deeply is read as text.
+/// Values that are nested more deeply are read as text.
 const DEEPEST: usize = 32;
 
-/// The columns of an object, or of all objects of an array; `None` if it is neither, or no JSON.
+/// Returns the columns of an object, or of all objects of an array; `None` if it is neither, or not JSON.
 pub fn guess(record: &[u8]) -> Option<Fields> {
     let record = std::str::from_utf8(record).ok()?.as_bytes();
     let mut cursor = Cursor::new(record, record.len(), Rules { lenient: false, require: false });
@@ -68,7 +68,7 @@ fn object(cursor: &mut Cursor<'_>, deepest: usize) -> Result<DataType, Syntax> {
             let name = String::from_utf8_lossy(&name).into_owned();
             cursor.colon()?;
             let found = Field::new(&name, value(cursor, deepest - 1)?, true);
-            // The last one wins.
+            // The last value wins.
             match fields.iter_mut().find(|field| *field.name() == name) {
                 Some(field) => *field = found,
                 None => fields.push(found),

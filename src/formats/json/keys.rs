@@ -1,19 +1,18 @@
-//! Which column a key belongs to.
+//! Matches the keys of an object to columns.
 //!
-//! Messages of one topic mostly have the same keys in the same order, spaced the same way. So for the n-th field we remember
-//! the bytes that stood between the value before it and its own value (`, "user_id": `) and which column that was. If the next
-//! message has the same bytes there, they need not be read as JSON again: one comparison stands for a comma, a string, a search
-//! and a colon. If not, the key is read and looked up, and remembered in its turn.
+//! Messages of one topic mostly have the same keys in the same order, with the same whitespace. So for the n-th field the bytes between the
+//! previous value and its own value (`, "user_id": `) are cached with its column. If the next message has the same bytes there, they need
+//! not be parsed again: one comparison replaces a comma, a string, a search and a colon. If not, the key is parsed, looked up, and cached.
 
 use std::collections::HashMap;
 
 use super::cursor::{Cursor, Syntax};
 
-/// How many bytes are compared at once; longer names are read each time.
+/// How many bytes are compared at once; longer keys are parsed each time.
 const WIDTH: usize = 32;
 /// How many fields of an object are cached.
 const FIELDS: usize = 256;
-/// From this many names on a hash is cheaper than looking at each.
+/// From this number of names on, a hash map is cheaper than a linear search.
 const MANY: usize = 12;
 
 /// What comes next in an object.
@@ -21,15 +20,15 @@ const MANY: usize = 12;
 pub(super) enum Next {
     /// The value of this column.
     Column(usize),
-    /// The same, if none comes whose name is in the column's own case.
+    /// The value of this column, unless a field follows whose name matches exactly.
     OfAnotherCase(usize),
     /// A value that is not projected.
     Unknown,
-    /// Nothing: the bracket was taken.
+    /// The end of the object; the bracket was read.
     End,
 }
 
-/// What stood before the value of a field.
+/// The bytes before the value of a field.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     bytes: [u128; 2],
@@ -38,12 +37,12 @@ struct Seen {
     next: Next,
 }
 
-/// The names of an object's columns, and the order in which they were seen last.
+/// The names of an object's columns, and the order in which they came last.
 #[derive(Debug)]
 pub(super) struct Keys {
     names: Vec<Box<[u8]>>,
     by_name: HashMap<Box<[u8]>, usize>,
-    /// The names of all columns, wanted or not, if a field may have one of them in another case.
+    /// The names of all columns, projected or not, if fields match regardless of case.
     any_case: Vec<Box<[u8]>>,
     seen: Vec<Seen>,
 }
@@ -54,18 +53,18 @@ impl Keys {
         let by_name = if names.len() < MANY {
             HashMap::new()
         } else {
-            // Of two columns of one name the first is read.
+            // Of two columns with the same name the first is read.
             names.iter().cloned().enumerate().rev().map(|(i, name)| (name, i)).collect()
         };
         Self { names, by_name, any_case: Vec::new(), seen: Vec::new() }
     }
 
-    /// Takes a field for a column whose name it has in another case, if there is just one such among `all` columns.
+    /// Matches a field to a column whose name differs in case only, if there is just one such among `all` columns.
     pub(super) fn take_any_case<'a>(&mut self, all: impl Iterator<Item = &'a str>) {
         self.any_case = all.map(|name| name.as_bytes().into()).collect();
     }
 
-    /// Goes to the value of field `n`. The cursor stands behind the bracket if that is 0, and else behind the value before.
+    /// Moves to the value of field `n`. The cursor is after the opening bracket if `n` is 0, else after the previous value.
     #[inline]
     pub(super) fn next(&mut self, n: usize, cursor: &mut Cursor<'_>) -> Result<Next, Syntax> {
         if let Some(seen) = self.seen.get(n)
@@ -75,7 +74,7 @@ impl Keys {
             && cursor.has(seen.len)
         {
             cursor.advance(seen.len);
-            // There may be more of it than last time.
+            // There may be more whitespace than last time.
             cursor.space();
             return Ok(seen.next);
         }
@@ -115,7 +114,7 @@ impl Keys {
         }
         let mut same = self.any_case.iter().filter(|known| known.eq_ignore_ascii_case(name));
         let (Some(other), None) = (same.next(), same.next()) else { return Next::Unknown };
-        // Columns that are not projected count too: the name may be theirs.
+        // Columns that are not projected count too: the key may be theirs.
         self.names.iter().position(|known| known == other && **known != *name).map_or(Next::Unknown, Next::OfAnotherCase)
     }
 
@@ -135,7 +134,7 @@ impl Keys {
     }
 }
 
-/// The first [`WIDTH`] bytes, if there are as many.
+/// Returns the first [`WIDTH`] bytes, if there are that many.
 #[inline]
 fn halves(bytes: &[u8]) -> Option<[u128; 2]> {
     let bytes = bytes.first_chunk::<WIDTH>()?;

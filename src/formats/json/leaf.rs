@@ -1,5 +1,4 @@
-//! Columns of single values: numbers, texts, moments. Values go straight from the message into the vectors that become Arrow's
-//! buffers.
+//! Columns of scalar values: numbers, texts, times. Values go straight from the message into the vectors that become Arrow's buffers.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -21,7 +20,7 @@ use crate::common::calendar;
 use super::cursor::{Cursor, Quoted, Syntax};
 use super::{base64, compact, decimal, moment};
 
-/// Values of one type, without their NULLs: a NULL has a place that holds nothing of meaning.
+/// Values of one type, without their NULLs: a NULL has an arbitrary value.
 #[derive(Debug)]
 pub(super) enum Leaf {
     Boolean(Vec<bool>),
@@ -48,7 +47,7 @@ pub(super) enum Leaf {
     Binary(Bytes),
 }
 
-/// How timestamps are kept.
+/// Timestamps of one unit.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Moments {
     unit: TimeUnit,
@@ -57,15 +56,15 @@ pub(super) struct Moments {
     utc: bool,
 }
 
-/// Values of any length, end to end.
+/// Values of variable length, end to end.
 #[derive(Debug)]
 pub(super) struct Bytes {
-    /// Where each begins, and where the last one ends.
+    /// The beginning of each value, and the end of the last one.
     offsets: Vec<i32>,
     bytes: Vec<u8>,
 }
 
-/// Does the same with the vector of any variant.
+/// Applies an expression to the vector of any variant.
 macro_rules! each {
     ($leaf:expr, $values:pat => $vector:expr, $bytes:pat => $text:expr) => {
         match $leaf {
@@ -88,7 +87,7 @@ macro_rules! each {
 }
 
 impl Leaf {
-    /// An empty column; `None` for a type that is not read as a single value.
+    /// Creates an empty column; `None` for a type that is not scalar.
     pub(super) fn from_type(data_type: &DataType) -> Option<Self> {
         Some(match data_type {
             DataType::Boolean => Self::Boolean(Vec::new()),
@@ -120,23 +119,23 @@ impl Leaf {
         })
     }
 
-    /// Makes room for this many values more.
+    /// Reserves space for this many more values.
     pub(super) fn reserve(&mut self, rows: usize) {
         each!(self, values => values.reserve(rows), bytes => bytes.offsets.reserve(rows));
     }
 
-    /// Forgets all values from `len` on, and what was begun behind them.
+    /// Removes all values from `len` on, and any unfinished value.
     pub(super) fn truncate(&mut self, len: usize) {
         each!(self, values => values.truncate(len), bytes => bytes.truncate(len));
     }
 
-    /// Keeps places for this many NULLs.
+    /// Appends arbitrary values for this many NULLs.
     #[inline]
     pub(super) fn skip(&mut self, count: usize) {
         each!(self, values => values.resize(values.len() + count, Default::default()), bytes => (0..count).for_each(|_| bytes.end()));
     }
 
-    /// Takes the value at the cursor, which is not `null`. If it does not fit, false: it is taken, but nothing is appended.
+    /// Reads the value at the cursor, which is not `null`. If it does not fit, it is skipped, nothing is appended, and false is returned.
     #[inline]
     pub(super) fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<bool, Syntax> {
         match self {
@@ -179,7 +178,7 @@ impl Leaf {
         }
     }
 
-    /// The column, of type `data_type`; this one is empty again.
+    /// Returns the column with type `data_type`, and empties it.
     pub(super) fn finish(&mut self, data_type: &DataType, nulls: Option<NullBuffer>) -> Result<ArrayRef, ArrowError> {
         match self {
             Self::Boolean(values) => Ok(Arc::new(BooleanArray::new(std::mem::take(values).into(), nulls))),
@@ -232,7 +231,7 @@ fn numbers<P: ArrowPrimitiveType>(
     Ok(Arc::new(PrimitiveArray::<P>::try_new(std::mem::take(values).into(), nulls)?.with_data_type(data_type.clone())))
 }
 
-/// Takes a value, which does not fit either if it is beyond the calendar.
+/// Reads a value; one beyond the calendar does not fit either.
 #[inline]
 fn within<T: Copy>(
     values: &mut Vec<T>,
@@ -261,7 +260,7 @@ fn utf8(text: &[u8]) -> Option<&str> {
     std::str::from_utf8(text).ok()
 }
 
-/// The text of a string, without its escapes.
+/// Returns the text of a string, with its escapes resolved.
 fn plain<'a>(quoted: &Quoted<'a>) -> Option<Cow<'a, str>> {
     if !quoted.escaped {
         return utf8(quoted.text).map(Cow::Borrowed);
@@ -285,7 +284,7 @@ macro_rules! integers {
                 Self::try_from(value).ok()
             }
 
-            /// A fraction is cut off, as Flink does.
+            /// A fraction is truncated, as Flink does.
             fn of_text(text: &str) -> Option<Self> {
                 let whole = text.parse::<i128>().ok();
                 Self::try_from(whole.or_else(|| text.parse::<f64>().ok().map(|value| value as i128))?).ok()
@@ -311,7 +310,7 @@ macro_rules! floats {
 }
 floats!(f32, f64);
 
-/// Takes a number, or a string that holds one (or a date, or what else `P` is written as).
+/// Reads a number, or a string that holds one (or a date, or another text form of `P`).
 #[inline]
 fn number<P>(values: &mut Vec<P::Native>, cursor: &mut Cursor<'_>) -> Result<bool, Syntax>
 where
@@ -333,7 +332,7 @@ where
     Ok(push(values, value))
 }
 
-/// Takes a whole number of at most 18 digits; `None`, and nothing taken, if something else stands there.
+/// Reads an integer of at most 18 digits; `None`, without reading, for anything else.
 #[inline]
 fn integer(cursor: &mut Cursor<'_>) -> Option<i64> {
     let text = cursor.rest();
@@ -349,7 +348,7 @@ fn integer(cursor: &mut Cursor<'_>) -> Option<i64> {
         at += 1;
     }
     let zero_in_front = at - from > 1 && text.get(from) == Some(&b'0');
-    // The zero below nothing is a matter of floating point.
+    // Only floating point has a negative zero.
     if at == from || zero_in_front || (negative && value == 0) || matches!(text.get(at), Some(b'.' | b'e' | b'E')) {
         return None;
     }
@@ -371,7 +370,7 @@ impl Moments {
         self.read_any(values, cursor)
     }
 
-    /// Any text that arrow knows, or a number: milliseconds for TIMESTAMP(3) and so on.
+    /// Reads any text that arrow can parse, or a number: milliseconds for TIMESTAMP(3) and so on.
     fn read_any(self, values: &mut Vec<i64>, cursor: &mut Cursor<'_>) -> Result<bool, Syntax> {
         if cursor.peek() == b'"' {
             let value = plain(&cursor.string()?).and_then(|text| moment::parse(&text, self.unit, self.zone));
@@ -404,12 +403,12 @@ impl Bytes {
         let from = cursor.position();
         match cursor.peek() {
             b'"' => cursor.string()?.append_to(&mut self.bytes),
-            // As Flink does: the text of it, without what stands between values.
+            // As Flink does: its JSON text, without whitespace between values.
             b'{' | b'[' => {
                 cursor.skip()?;
                 compact::append(cursor.since(from), &mut self.bytes);
             }
-            // What is no text is read as the text that it is written as.
+            // Other values are read as their JSON text.
             _ => {
                 cursor.skip()?;
                 self.bytes.extend_from_slice(cursor.since(from));

@@ -7,10 +7,11 @@
 //! | DECIMAL | a number or a string; written as a plain number, never as `1E+2` |
 //! | BYTES | base64 |
 //! | DATE, TIME, TIMESTAMP | `2024-05-01`, `12:00:00.5`, `2024-05-01 12:00:00.345`; years 0001 to 9999 |
-//! | TIMESTAMP_LTZ | as TIMESTAMP with a `Z` behind it |
+//! | TIMESTAMP_LTZ | as TIMESTAMP, followed by `Z` |
 //! | ROW, ARRAY, MAP | object, array, object |
 //!
-//! Strings may hold control characters as they are, and a message may begin with a byte order mark. A top-level array explodes to rows; a bare scalar fills the only column of a table that has just one.
+//! Strings may hold unescaped control characters, and a message may begin with a byte order mark. A top-level array explodes to rows; a
+//! bare scalar fills the only column of a table with one column.
 
 use crate::common::{OptionSpec, Result};
 
@@ -38,7 +39,7 @@ pub use guess::guess;
 pub use show::shown;
 pub(super) use text::quote;
 
-/// The point in time that a text of a timestamp means, if it is one.
+/// Parses the text of a timestamp, if it is one.
 pub fn point_in_time(text: &str, unit: arrow::datatypes::TimeUnit) -> Option<i64> {
     moment::parse(text, unit, None)
 }
@@ -73,10 +74,10 @@ enum NullKey {
     Literal(String),
 }
 
-/// The options, read.
+/// The options, parsed.
 #[derive(Debug, Clone)]
 struct JsonOptions {
-    /// A field that does not fit becomes NULL, as Flink does when this is true.
+    /// A field that does not fit becomes NULL, as in Flink.
     ignore_parse_errors: bool,
     fail_on_missing_field: bool,
     iso: bool,

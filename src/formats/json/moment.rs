@@ -1,4 +1,4 @@
-//! Timestamps in the form that almost all messages have, read where they stand; the rest is arrow's.
+//! A fast path for timestamps in the form that almost all messages have; arrow parses the others.
 
 use arrow::array::timezone::Tz;
 use arrow::compute::kernels::cast_utils::string_to_datetime;
@@ -10,7 +10,7 @@ use crate::common::calendar;
 /// `"2024-05-01 12:00:00`.
 const SECONDS: usize = 20;
 
-/// A number of days since 1970; the calendar is checked. `date` is `yyyy-MM-dd`.
+/// Returns the days since 1970 of a valid date `yyyy-MM-dd`.
 fn days(date: &[u8; 10]) -> Option<i64> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = *date else { return None };
     let (year, month, day) = (two(y1, y2)? * 100 + two(y3, y4)?, two(m1, m2)?, two(d1, d2)?);
@@ -24,7 +24,7 @@ fn days(date: &[u8; 10]) -> Option<i64> {
     if day == 0 || day > length {
         return None;
     }
-    // Years that begin in March: the leap day is the last of its year, and months alternate.
+    // Years begin in March here: the leap day is the last of its year, and months alternate.
     let (year, month) = if month > 2 { (year + 400, month - 3) } else { (year + 399, month + 9) };
     let whole = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day;
     // 0000-03-01 is day 719_468 before 1970; the 400 years that were added have 146_097 days, and `day` begins with 1.
@@ -37,8 +37,8 @@ fn two(tens: u8, ones: u8) -> Option<u32> {
     (tens < 10 && ones < 10).then(|| u32::from(tens) * 10 + u32::from(ones))
 }
 
-/// The point in time of `"2024-05-01 12:00:00.345"`, quotes and all, with a space or `T`, up to nine digits of a fraction and
-/// perhaps a `Z`; and how many bytes it is long. `None` for any other form, right or wrong.
+/// Parses `"2024-05-01 12:00:00.345"`, including quotes, with a space or `T`, up to nine fractional digits and an optional `Z`; also
+/// returns its length in bytes. `None` for any other form, valid or not.
 #[inline]
 pub(super) fn quoted(text: &[u8], unit: TimeUnit) -> Option<(i64, usize)> {
     let [b'"', rest @ ..] = text.first_chunk::<SECONDS>()? else { return None };
@@ -55,7 +55,7 @@ pub(super) fn quoted(text: &[u8], unit: TimeUnit) -> Option<(i64, usize)> {
         let mut weight = 100_000_000;
         while let Some(digit) = text.get(at).map(|b| b.wrapping_sub(b'0')).filter(|d| *d < 10) {
             nanos += u32::from(digit) * weight;
-            // A tenth digit has no weight left, and is not ours.
+            // A tenth digit is left to arrow.
             if weight == 0 {
                 return None;
             }
@@ -84,12 +84,12 @@ fn scaled(seconds: i64, nanos: u32, unit: TimeUnit) -> Option<i64> {
         TimeUnit::Second => Some(seconds),
         TimeUnit::Millisecond => Some(seconds * 1_000 + nanos / 1_000_000),
         TimeUnit::Microsecond => Some(seconds * 1_000_000 + nanos / 1_000),
-        // From 1677 to 2262.
+        // Nanoseconds reach from 1677 to 2262.
         TimeUnit::Nanosecond => i64::try_from(i128::from(seconds) * 1_000_000_000 + i128::from(nanos)).ok(),
     }
 }
 
-/// The point in time of a text in any form that arrow knows. Without an offset it is local to `zone`, or UTC.
+/// Parses a text in any form that arrow supports. Without an offset it is local to `zone`, or UTC.
 pub(super) fn parse(text: &str, unit: TimeUnit, zone: Option<Tz>) -> Option<i64> {
     let at = match zone {
         Some(zone) => string_to_datetime(&zone, text).ok()?.with_timezone(&Utc),

@@ -1,4 +1,4 @@
-//! Rows of any types as JSON for display.
+//! Formats rows of any types as JSON for display.
 
 use arrow::array::{Array, ArrayRef, RecordBatch};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -6,8 +6,8 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::encode::{PLAIN, label, value, writable};
 use super::quote;
 
-/// One JSON object per row, as [`JsonEncoder`](super::JsonEncoder) writes it, but for values that JSON has no form for (intervals, maps with
-/// numbers as keys): of those what Arrow displays, as text.
+/// Returns one JSON object per row, as [`JsonEncoder`](super::JsonEncoder) writes it, except for values that JSON cannot hold (intervals,
+/// maps with numbers as keys): they become the text that Arrow displays.
 pub fn shown(batch: &RecordBatch) -> Vec<String> {
     let schema = batch.schema();
     let names: Vec<Vec<u8>> = schema.fields().iter().map(|field| label(field.name())).collect();
@@ -37,7 +37,7 @@ fn cell(column: &ArrayRef, row: usize, out: &mut Vec<u8>) {
     }
 }
 
-/// What Arrow displays, or why it displays nothing.
+/// Returns the text that Arrow displays, or its error.
 fn displayed(column: &dyn Array, row: usize) -> String {
     let text = ArrayFormatter::try_new(column, &FormatOptions::default()).and_then(|formatter| formatter.value(row).try_to_string());
     text.unwrap_or_else(|error| error.to_string())
@@ -70,7 +70,7 @@ mod tests {
             (Arc::new(IntervalDayTimeArray::from(vec![IntervalDayTime::new(2, 0)])), r#"{"n":7,"x":"2 days"}"#),
             (Arc::new(map.finish()), r#"{"n":7,"x":"{1: a\"b}"}"#),
             (Arc::new(DurationSecondArray::from(vec![None])), r#"{"n":7,"x":null}"#),
-            // The type has a form, this value has none.
+            // JSON has the type, but not this value.
             (
                 Arc::new(TimestampMillisecondArray::from(vec![i64::MAX])),
                 "{\"n\":7,\"x\":\"Cast error: Failed to convert 9223372036854775807",

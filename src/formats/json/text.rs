@@ -1,13 +1,13 @@
-//! Dates and times as Flink writes them in JSON, quoted strings, and reasons for people.
+//! Writes dates and times as Flink does in JSON, quoted strings, and texts for error messages.
 
 use arrow::datatypes::{DataType, TimeUnit};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike};
 
-/// Appends `"text"` with what JSON wants escaped.
+/// Appends `"text"` with JSON's escapes.
 pub(in crate::formats) fn quote(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let bytes = text.as_bytes();
-    // Without a way out in the middle the compiler makes it many bytes at once.
+    // Without an early exit the compiler vectorises this loop.
     let special = bytes.iter().fold(false, |any, b| any | (*b < 0x20) | (*b == b'"') | (*b == b'\\'));
     let mut from = 0;
     let escaped = if special { bytes } else { &[] };
@@ -38,7 +38,7 @@ fn two(n: u32, out: &mut Vec<u8>) {
     out.push(b'0' + (n % 10) as u8);
 }
 
-/// `yyyy-MM-dd`; days are counted from 1970. False if the year is not from 0001 to 9999: readers take no other.
+/// Appends `yyyy-MM-dd`; days are counted from 1970. Returns false if the year is not from 0001 to 9999: readers accept no other.
 pub(super) fn date(days: i32, out: &mut Vec<u8>) -> bool {
     NaiveDate::from_epoch_days(days).is_some_and(|date| calendar(date, out))
 }
@@ -68,7 +68,7 @@ fn clock(time: NaiveTime, out: &mut Vec<u8>) {
     }
 }
 
-/// `HH:mm:ss[.fff]` from nanoseconds since midnight; false if that is more than a day.
+/// Appends `HH:mm:ss[.fff]` from nanoseconds since midnight; returns false if that is more than a day.
 pub(super) fn time(nanos: i64, out: &mut Vec<u8>) -> bool {
     let (Ok(secs), Ok(rest)) = (u32::try_from(nanos.div_euclid(1_000_000_000)), u32::try_from(nanos.rem_euclid(1_000_000_000))) else {
         return false;
@@ -78,7 +78,7 @@ pub(super) fn time(nanos: i64, out: &mut Vec<u8>) -> bool {
     true
 }
 
-/// `yyyy-MM-dd HH:mm:ss[.fff]` (or with a `T`): a zero fraction is omitted, and zeros at the end of one are.
+/// Appends `yyyy-MM-dd HH:mm:ss[.fff]` (or with a `T`), without a zero fraction and without trailing zeros.
 pub(super) fn timestamp(value: i64, per_second: i64, iso: bool, utc: bool, out: &mut Vec<u8>) -> bool {
     let Ok(nanos) = u32::try_from(value.rem_euclid(per_second) * (1_000_000_000 / per_second)) else { return false };
     let Some(at) = DateTime::from_timestamp(value.div_euclid(per_second), nanos) else { return false };
@@ -94,7 +94,7 @@ pub(super) fn timestamp(value: i64, per_second: i64, iso: bool, utc: bool, out: 
     true
 }
 
-/// The beginning of a text, with dots if more follows.
+/// Returns the beginning of a text, with dots if more follows.
 pub(super) fn shorten(text: &str, chars: usize) -> String {
     match text.char_indices().nth(chars) {
         Some((at, _)) => format!("{}...", &text[..at]),
@@ -102,7 +102,7 @@ pub(super) fn shorten(text: &str, chars: usize) -> String {
     }
 }
 
-/// What SQL calls a type, without what stands inside it.
+/// Returns the SQL name of a type, without its nested types.
 pub(super) fn sql_type(data_type: &DataType) -> String {
     let digits = |unit: &TimeUnit| match unit {
         TimeUnit::Second => 0,

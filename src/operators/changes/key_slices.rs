@@ -1,7 +1,7 @@
 //! Divides the keys of an epoch, so that the stored rows of all of them need not be in memory at once.
 
 use arrow::array::{ArrayRef, UInt32Array};
-use arrow::compute::take_record_batch;
+use arrow::compute::{take, take_record_batch};
 use arrow::record_batch::RecordBatch;
 
 use crate::common::Result;
@@ -22,7 +22,7 @@ const FIRST: usize = 4;
 /// ```
 /// An epoch's changes are bounded, the stored rows of their keys are not: a hundred thousand changed keys may have millions of rows. An
 /// operator whose keys do not depend on each other looks up, joins or computes one slice after the other. While tables are small there is
-/// one slice, and nothing is sorted.
+/// one slice, and nothing is sorted; with several, keys are in the order of their hashes.
 pub(in crate::operators) struct KeySlices {
     keys: Vec<ArrayRef>,
     /// How many keys there are; 1 if they have no columns.
@@ -54,6 +54,10 @@ impl KeySlices {
         let stored: usize = tables.iter().map(|table| table.size()).map(|(_, memory, disk)| memory.saturating_add(disk)).sum();
         let count = keys.first().map_or(1, |column| column.len());
         let several = stored > budget && count > 1;
+        let keys = match tables.first().filter(|_| several) {
+            Some(table) => by_hash(&keys, table)?,
+            None => keys,
+        };
         let changes = changes.into_iter().map(|(rows, of_rows)| match several {
             true => sorted(&keys, count, &rows, &of_rows),
             false => Ok((rows, None)),
@@ -84,6 +88,14 @@ impl KeySlices {
         });
         Ok(Some((keys, changes.collect())))
     }
+}
+
+/// Keys in the order of their hashes: a slice then needs few of the table's shards, which may be on disk.
+fn by_hash(keys: &[ArrayRef], table: &KeyedTable) -> Result<Vec<ArrayRef>> {
+    let mut order: Vec<(u64, u32)> = table.hashes(keys)?.into_iter().zip(0..).collect();
+    order.sort_unstable();
+    let order: UInt32Array = order.into_iter().map(|(_, key)| key).collect();
+    keys.iter().map(|column| Ok(take(column, &order, None)?)).collect()
 }
 
 /// The rows whose keys are among these, sorted by the position of their key, and those positions.
@@ -166,6 +178,10 @@ mod tests {
             let expected: Vec<i64> = keys.iter().flat_map(|key| [*key, key + 100]).collect();
             assert_eq!(changes, expected);
         }
+        let mut keys: Vec<i64> = slices(1600, 50).into_iter().flat_map(|(keys, _)| keys).collect();
+        assert!(!keys.is_sorted(), "in the order of hashes");
+        keys.sort_unstable();
+        assert!(keys.into_iter().eq(0..100));
     }
 
     #[test]

@@ -84,6 +84,14 @@ impl KeyedTable {
         picked.finish(&self.row_layout)
     }
 
+    /// The hashes of keys, given as by [`Self::get`]: keys whose hashes begin with the same bits are read together.
+    ///
+    /// # Errors
+    /// When the columns are not of the key's types.
+    pub fn hashes(&self, keys: &[ArrayRef]) -> Result<Vec<u64>> {
+        Ok(self.row_layout.keys.encode_columns(keys)?.hashes())
+    }
+
     /// All rows, in batches. What is on disk is read a shard at a time and stays there.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Random tables and rows.
+//! Generates random tables and rows.
 
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -17,21 +17,21 @@ pub struct Table {
     pub cols: Vec<Col>,
     /// How its columns are declared.
     types: Vec<&'static str>,
-    /// What is taken off the time of a row for its watermark, in seconds.
+    /// The watermark delay of the table, in seconds.
     delay: i64,
-    /// It has a primary key: rows are records of keys.
+    /// The table has a primary key: rows are records of keys.
     pub keyed: bool,
-    /// Partition and text of a row or record, in order of arrival.
+    /// Partition and text of each row or record, in order of arrival.
     pub rows: Vec<(i32, String)>,
 }
 
-/// What is chosen once for all tables of a case.
+/// Properties shared by all tables of a case.
 #[derive(Debug, Clone, Copy)]
 pub struct Manner {
     /// Rows can come later than the watermark allows.
     pub late: bool,
     pub partitions: i32,
-    /// Rows lie around the beginning of 1970, where what is cut towards zero is cut upwards.
+    /// Times are near 1970, where truncation towards zero rounds up.
     pub old: bool,
 }
 
@@ -49,10 +49,10 @@ impl Table {
         ];
         let precise = r.random_bool(0.3);
         let mut chosen = vec![("id", "BIGINT", Type::Int), ("ts", if precise { "TIMESTAMP(6)" } else { "TIMESTAMP(3)" }, Type::Time)];
-        // k and v are always there, so that tables have something in common.
+        // All tables have k and v, so that they have columns in common.
         chosen.extend(pool.iter().enumerate().filter(|(i, _)| *i < 2 || r.random_bool(0.45)).map(|(_, c)| *c));
         let cols: Vec<Col> = chosen.iter().map(|(name, _, ty)| Col { name: (*name).into(), ty: *ty }).collect();
-        // A row that comes again has to be in time still.
+        // A repeated row must still be in time.
         let repeats = !manner.late && r.random_bool(0.25);
         let keyed = !manner.late && r.random_bool(0.2);
         let delay = if repeats { 600 } else { r.random_range(0..3) };
@@ -61,7 +61,7 @@ impl Table {
         let nulls = [0.0, 0.1, 0.1, 0.4].choose(r).copied().unwrap_or(0.0);
         let keys = r.random_range(1..5);
         let step = [10, 100, 400, 1500].choose(r).copied().unwrap_or(100);
-        // On a grid, rows lie exactly a gap apart.
+        // On a grid, rows may be exactly a gap apart.
         let grid = if r.random_bool(0.3) { 100 } else { 1 };
         let mut rows: Vec<(i32, String)> = Vec::new();
         let mut jumps = 0;
@@ -98,7 +98,7 @@ impl Table {
         Self { name: format!("t{number}"), cols, types: kinds(&chosen), delay, keyed, rows }
     }
 
-    /// `CREATE TABLE`.
+    /// Returns the `CREATE TABLE` statement.
     pub fn ddl(&self) -> String {
         let columns: Vec<String> = self.cols.iter().zip(&self.types).map(|(c, ty)| format!("{} {ty}", c.name)).collect();
         let (key, with) = if self.keyed { (", PRIMARY KEY (id) NOT ENFORCED", upserts(&self.name)) } else { ("", with(&self.name)) };
@@ -106,7 +106,7 @@ impl Table {
         format!("CREATE TABLE {name} ( {}, WATERMARK FOR ts AS ts - INTERVAL '{delay}' SECOND{key} )\nWITH {with};", columns.join(", "))
     }
 
-    /// What a line of its input is called in a case.
+    /// Returns the directive for a line of its input.
     pub fn directive(&self) -> &'static str {
         if self.keyed { "record" } else { "row" }
     }
@@ -126,7 +126,7 @@ pub fn with(topic: &str) -> String {
     format!("('connector' = 'kafka', 'topic' = '{topic}', 'properties.bootstrap.servers' = 'x', 'format' = 'json')")
 }
 
-/// Few different values, the first ones more often.
+/// Returns one of a few values, the first ones more often.
 fn field(r: &mut StdRng, ty: Type, at: i64, keys: i64) -> Value {
     let small = r.random_range(0..keys).min(r.random_range(0..=keys));
     match ty {

@@ -1,4 +1,4 @@
-//! Random expressions of a wanted type.
+//! Generates random expressions of a given type.
 
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -9,16 +9,16 @@ use super::sql::{Sql, sql};
 /// How DECIMALs near their limit are declared.
 pub const WIDE: &str = "DECIMAL(38, 2)";
 
-/// A type, as far as expressions care.
+/// The type of an expression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
     Int,
     Decimal,
-    /// DECIMALs of up to 38 digits: nothing is added up that may have no room.
+    /// DECIMALs of up to 38 digits: never added, because sums may overflow.
     Wide,
-    /// Sums of quarters: exact in any order, so fit to be compared and grouped by.
+    /// Sums of quarters: exact in any order, so they can be compared and grouped by.
     Float,
-    /// The last digits depend on the order of rows: only to be looked at.
+    /// The last digits depend on the order of rows: only for output.
     Inexact,
     Text,
     Bool,
@@ -27,10 +27,10 @@ pub enum Type {
 }
 
 impl Type {
-    /// Those that have an order and can be keys.
+    /// Types that have an order and can be keys.
     pub const KEYS: [Self; 8] = [Self::Int, Self::Text, Self::Bool, Self::Decimal, Self::Wide, Self::Time, Self::Date, Self::Float];
 
-    /// How a table declares it.
+    /// The SQL type of a column.
     pub fn ddl(self) -> &'static str {
         match self {
             Self::Int => "BIGINT",
@@ -45,19 +45,19 @@ impl Type {
     }
 }
 
-/// A column: how an expression names it, and its type.
+/// A column: its name in expressions, and its type.
 #[derive(Debug, Clone)]
 pub struct Col {
     pub name: String,
     pub ty: Type,
 }
 
-/// Columns of these types.
+/// Returns the columns of these types.
 pub fn of(cols: &[Col], types: &[Type]) -> Vec<Col> {
     cols.iter().filter(|c| types.contains(&c.ty)).cloned().collect()
 }
 
-/// A value of a type over columns; `depth` bounds how deep it nests.
+/// Generates a value of a type over columns; `depth` limits the nesting.
 pub fn value(r: &mut StdRng, cols: &[Col], ty: Type, depth: u32) -> Sql {
     let own = of(cols, &[ty]);
     let simple = match own.choose(r) {
@@ -138,7 +138,7 @@ fn literal(r: &mut StdRng, ty: Type) -> Sql {
     .into()
 }
 
-/// A value of a column that is never NULL, as keys of joins have it: what is computed of a row filled up with NULLs is another key.
+/// Generates a value of a column that is never NULL, for keys of joins: an outer join's NULLs would give another key.
 pub fn filled(r: &mut StdRng, col: &Col) -> Sql {
     let simple = Sql::from(&col.name);
     match r.random_range(0..2) {
@@ -148,7 +148,7 @@ pub fn filled(r: &mut StdRng, col: &Col) -> Sql {
     .or(simple)
 }
 
-/// Something that is true, false or NULL.
+/// Generates a condition that is true, false or NULL.
 pub fn condition(r: &mut StdRng, cols: &[Col], depth: u32) -> Sql {
     let usable = of(cols, &Type::KEYS);
     let Some(col) = usable.choose(r).cloned() else { return "TRUE".into() };
@@ -174,7 +174,7 @@ pub fn condition(r: &mut StdRng, cols: &[Col], depth: u32) -> Sql {
     full.or(simple)
 }
 
-/// An aggregate function over columns, and the type of its answer.
+/// Generates an aggregate function over columns, and the type of its result.
 pub fn aggregate(r: &mut StdRng, cols: &[Col]) -> (Sql, Type) {
     let any = of(cols, &Type::KEYS);
     let numbers = of(cols, &[Type::Int, Type::Decimal, Type::Float]);
@@ -207,7 +207,7 @@ pub fn aggregate(r: &mut StdRng, cols: &[Col]) -> (Sql, Type) {
     (call, ty)
 }
 
-/// A condition on the clock, which the tests' rows passed long ago: it holds for ever, or never will.
+/// Generates a condition on the clock, which is long after the tests' rows: it is always true, or never.
 pub fn clock(r: &mut StdRng, time: &str) -> Sql {
     let span = format!("INTERVAL '{}' MINUTE", r.random_range(1..20));
     let now = ["now()", "CURRENT_TIMESTAMP", "LOCALTIMESTAMP"].choose(r).copied().unwrap_or("now()");

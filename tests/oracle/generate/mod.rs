@@ -1,4 +1,4 @@
-//! Random cases: tables, rows, queries, and one run of the job each. The same seed gives the same case.
+//! Generates random cases: tables, rows, queries, and one run of the job each. The same seed gives the same case.
 
 pub mod data;
 pub mod expr;
@@ -21,10 +21,10 @@ use expr::{Col, Type};
 use query::{Query, Relation, Writer};
 use sql::Sql;
 
-/// A statement behind the tables.
+/// A statement after the tables.
 #[derive(Debug, Clone)]
 pub enum Statement {
-    /// CREATE VIEW: what others read.
+    /// CREATE VIEW, for other statements.
     View(String, Sql),
     /// CREATE MATERIALIZED VIEW, perhaps with EMIT CHANGES.
     Kept(String, Sql, Sql),
@@ -32,7 +32,7 @@ pub enum Statement {
     Insert(String, Vec<Col>, Sql),
 }
 
-/// A case and its run, in parts that the shrinker can take away.
+/// A case and its run, in parts that the shrinker can remove.
 #[derive(Debug, Clone)]
 pub struct Spec {
     pub seed: u64,
@@ -45,7 +45,7 @@ impl Spec {
     pub fn random(seed: u64) -> Self {
         let r = &mut StdRng::seed_from_u64(seed);
         let manner = Manner { late: r.random_bool(0.12), partitions: if r.random_bool(0.5) { 1 } else { 2 }, old: r.random_bool(0.2) };
-        // Late rows have to come in one order, whatever happens.
+        // Late rows must come in one fixed order.
         let manner = Manner { partitions: if manner.late { 1 } else { manner.partitions }, ..manner };
         let tables: Vec<Table> = (0..if manner.late { 1 } else { r.random_range(1..3) }).map(|n| Table::random(r, n, manner)).collect();
         let mut named: Vec<Relation> = tables.iter().map(relation).collect();
@@ -61,7 +61,7 @@ impl Spec {
                     named.push(Relation { sql: Sql::from(&name), query: query.clone() });
                     Statement::View(name, query.sql)
                 }
-                // What is late for some windows of a row only can be left out of views alone.
+                // Rows that are late for only some of their windows can be excluded only from views.
                 2 if query.append && !manner.late && query.cols.iter().all(|c| c.ty != Type::Inexact) => {
                     Statement::Insert(format!("out{i}"), query.cols, query.sql)
                 }
@@ -108,7 +108,7 @@ impl Spec {
         Case::parse(&format!("seed_{}", self.seed), &self.text())
     }
 
-    /// The same with only some of the statements that have an output.
+    /// Returns the case with only some of the statements that have an output.
     pub fn only(&self, keep: impl Fn(&Statement) -> bool) -> Self {
         let statements = self.statements.iter().filter(|s| matches!(s, Statement::View(..)) || keep(s)).cloned().collect();
         Self { statements, ..self.clone() }
@@ -121,11 +121,11 @@ fn relation(table: &Table) -> Relation {
     Relation { sql: Sql::from(&table.name), query }
 }
 
-/// How the input is cut, and where the job is stopped.
+/// Chooses how the input is cut, and where the job is stopped.
 fn plan(r: &mut StdRng, rows: u64, late: bool) -> Plan {
     let stopped = r.random_bool(0.4);
     let mean = [1, 2, 4, 10, 1000][r.random_range(0..5)];
-    // Where rows can be late, a stop changes nothing of that only if every row is an epoch.
+    // Where rows can be late, a stop does not change which are only if every row is an epoch.
     let mean = if late && stopped { 1 } else { mean };
     let cuts = (1..=rows).filter(|_| r.random_ratio(1, mean)).collect();
     let stop = |r: &mut StdRng| {

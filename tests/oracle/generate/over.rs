@@ -1,4 +1,4 @@
-//! Random functions OVER rows in order of time, and the first rows by time.
+//! Generates random functions OVER rows in order of time, and queries for the first rows by time.
 
 use rand::Rng;
 use rand::seq::IndexedRandom;
@@ -8,12 +8,12 @@ use super::query::{Query, Relation, Writer, list};
 use super::sql::{Sql, sql};
 
 impl Writer<'_> {
-    /// Functions that are final when time has passed a row; sometimes only the first rows by one of them.
+    /// Generates functions that are final once the watermark has passed a row; sometimes only the first rows by one of them.
     pub(super) fn over_time(&mut self, input: &Relation) -> Query {
         let time = input.query.time.clone().unwrap_or_default();
         let (from, alias, cols) = self.aliased(input);
         let (mut items, mut out) = self.items(&cols);
-        // By its id a late row is known.
+        // The id identifies a late row.
         let wanted: Vec<Col> = input.query.cols.iter().filter(|c| c.name == time || c.name == "id").cloned().collect();
         for col in wanted {
             if out.iter().all(|c| c.name != col.name) {
@@ -41,7 +41,7 @@ impl Writer<'_> {
         Query { sql, time: has_time.then_some(time), window: None, append: input.query.append, cols: out }
     }
 
-    /// A function, the type of its value, and whether it numbers rows.
+    /// Generates a function, with the type of its value, and whether it numbers rows.
     fn by_time(&mut self, cols: &[Col], time: &str) -> (Sql, Type, bool) {
         let by = self.partition(cols);
         let over = |frame: String| sql!["OVER (", &by, format!(" ORDER BY {time}{frame})")];
@@ -60,7 +60,7 @@ impl Writer<'_> {
             (0 | 1, _) => (sql!["ROW_NUMBER() ", over(String::new())], Type::Int, true),
             (2, _) => (sql![["RANK() ", "DENSE_RANK() "].choose(self.r).copied().unwrap(), over(String::new())], Type::Int, true),
             (3, _) => (sql![format!("LAG({}, {n}) ", col.name), over(String::new())], col.ty, false),
-            // Which of several rows of one time is the first of a RANGE is left open.
+            // Which of several rows of one time is the first of a RANGE is undefined.
             (4, _) if frame.starts_with(" RANGE") => (sql![format!("LAST_VALUE({}) ", col.name), over(String::new())], col.ty, false),
             (4, _) => (sql![["FIRST_VALUE(", "LAST_VALUE("].choose(self.r).copied().unwrap(), &col.name, ") ", over(frame)], col.ty, false),
             (5, _) => (sql![["MIN(", "MAX("].choose(self.r).copied().unwrap(), &col.name, ") ", over(frame)], col.ty, false),

@@ -1,4 +1,4 @@
-//! Random queries.
+//! Generates random queries.
 
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -7,35 +7,35 @@ use rand::seq::IndexedRandom;
 use super::expr::{Col, Type, aggregate, clock, condition, filled, of, value};
 use super::sql::{Sql, sql};
 
-/// Orders; NULLs stand first or last by themselves or as they are told.
+/// Sort orders; NULLs are first or last, by default or explicitly.
 const WAYS: [&str; 6] = ["", " DESC", " ASC NULLS FIRST", " NULLS LAST", " DESC NULLS FIRST", " DESC NULLS LAST"];
 
-/// A query, and what the next one above has to know.
+/// A query, with the properties that an outer query needs.
 #[derive(Debug, Clone)]
 pub struct Query {
     /// From SELECT on.
     pub sql: Sql,
     pub cols: Vec<Col>,
-    /// The column that time moves through.
+    /// The event-time column.
     pub time: Option<String>,
-    /// Start and end of the window.
+    /// Start and end columns of the window.
     pub window: Option<(String, String)>,
-    /// Its rows only come.
+    /// The result is append-only.
     pub append: bool,
 }
 
-/// Something that stands behind FROM.
+/// A relation for FROM.
 #[derive(Debug, Clone)]
 pub struct Relation {
     pub sql: Sql,
     pub query: Query,
 }
 
-/// Writes queries over relations that have a name.
+/// Writes queries over named relations.
 pub struct Writer<'r> {
     pub r: &'r mut StdRng,
     pub named: &'r [Relation],
-    /// Tables, the first of the named ones.
+    /// The number of tables, which are the first of the named relations.
     pub tables: usize,
     pub next: &'r mut u32,
 }
@@ -54,7 +54,7 @@ impl Writer<'_> {
         self.named[..self.tables].choose(self.r).unwrap().clone()
     }
 
-    /// Something to read from.
+    /// Generates a relation to read from.
     fn relation(&mut self, depth: u32) -> Relation {
         if depth == 0 || self.chance(0.4) {
             return if self.chance(0.8) { self.table() } else { self.named.choose(self.r).unwrap().clone() };
@@ -63,7 +63,7 @@ impl Writer<'_> {
         Relation { sql: sql!["(", &query.sql, ")"], query }
     }
 
-    /// `relation AS alias`, and its columns under that name.
+    /// Returns `relation AS alias`, and its columns under that name.
     pub(super) fn aliased(&mut self, relation: &Relation) -> (Sql, String, Vec<Col>) {
         let alias = self.fresh('r');
         let cols = relation.query.cols.iter().map(|c| Col { name: format!("{alias}.{}", c.name), ty: c.ty }).collect();
@@ -98,7 +98,7 @@ impl Writer<'_> {
         }
     }
 
-    /// Some columns under their own names or expressions under new ones.
+    /// Selects some columns under their own names or as expressions under new names.
     pub(super) fn items(&mut self, cols: &[Col]) -> (Vec<Sql>, Vec<Col>) {
         let mut items = Vec::new();
         let mut out: Vec<Col> = Vec::new();
@@ -138,7 +138,7 @@ impl Writer<'_> {
             items.push(format!("{alias}.{time}").into());
             out.push(Col { name: time.clone(), ty: Type::Time });
         }
-        // An expression may have taken the name's place: names are copies only of columns that were not computed.
+        // An expression may have taken the name: names refer to the same column only if it was not computed.
         let mut append = input.query.append;
         let filter = match &time {
             Some(time) if self.chance(0.15) => {
@@ -188,7 +188,7 @@ impl Writer<'_> {
         Query { sql, cols: out, time: None, window: None, append: input.query.append }
     }
 
-    /// Keys for GROUP BY, with how they are selected.
+    /// Chooses keys for GROUP BY, with their SELECT items.
     pub(super) fn keys(&mut self, cols: &[Col], most: usize) -> (Vec<Sql>, Vec<Sql>, Vec<Col>) {
         let (mut keys, mut items, mut out) = (Vec::new(), Vec::new(), Vec::new());
         let usable = of(cols, &Type::KEYS);
@@ -197,7 +197,7 @@ impl Writer<'_> {
             let depth = u32::from(self.r.random_bool(0.3));
             let name = self.fresh('c');
             let key = value(self.r, std::slice::from_ref(&col), col.ty, depth);
-            // A literal in GROUP BY is the number of a column.
+            // A literal in GROUP BY would be the number of a column.
             let key = if key.to_string().contains(&col.name) { key } else { Sql::from(&col.name) };
             if keys.iter().any(|k: &Sql| k.to_string() == key.to_string()) {
                 continue;
@@ -237,7 +237,7 @@ impl Writer<'_> {
         Query { sql, cols: out, time: None, window: None, append: false }
     }
 
-    /// GROUPING SETS and their short forms.
+    /// Generates GROUPING SETS and their short forms.
     fn sets(&mut self, depth: u32) -> Query {
         let input = self.relation(depth);
         let (from, _, cols) = self.aliased(&input);
@@ -300,7 +300,7 @@ impl Writer<'_> {
         Query { sql, cols: out, time: None, window: None, append: false }
     }
 
-    /// The same by a column that both sides have under one name.
+    /// The same with USING a column that both sides have.
     fn join_using(&mut self, key: &str, [left, right]: [Sql; 2], [cols, others]: [Vec<Col>; 2], kind: &str) -> Query {
         let rest: Vec<Col> = cols.into_iter().chain(others).filter(|c| c.name.split('.').next_back() != Some(key)).collect();
         let (mut items, mut out) = self.items(&rest);
@@ -314,7 +314,7 @@ impl Writer<'_> {
         Query { sql, cols: out, time: None, window: None, append: false }
     }
 
-    /// One or two equalities between columns of two sides.
+    /// Generates one or two equalities between columns of two sides.
     pub(super) fn equalities(&mut self, left: &[Col], right: &[Col]) -> Vec<Sql> {
         let mut on = Vec::new();
         for _ in 0..self.r.random_range(1..3) {
@@ -322,7 +322,7 @@ impl Writer<'_> {
                 .iter()
                 .flat_map(|l| right.iter().filter(move |r| r.ty == l.ty && l.ty != Type::Inexact).map(move |r| (l, r)))
                 .collect();
-            // Columns of one name are more often equal than others.
+            // Columns of the same name are more often equal than others.
             let alike: Vec<_> =
                 usable.iter().filter(|(l, r)| l.name.split('.').next_back() == r.name.split('.').next_back()).copied().collect();
             let pool = if alike.is_empty() || self.chance(0.4) { &usable } else { &alike };
@@ -338,7 +338,7 @@ impl Writer<'_> {
         on
     }
 
-    /// IN, EXISTS and scalar subqueries.
+    /// Generates IN, EXISTS and scalar subqueries.
     fn subquery(&mut self, depth: u32) -> Query {
         let (left, right) = (self.relation(depth), self.relation(depth.saturating_sub(1)));
         let (from, _, cols) = self.aliased(&left);
@@ -420,7 +420,7 @@ impl Writer<'_> {
         self.ranked(&input, None)
     }
 
-    /// The first rows of each partition, whose keys begin with those of a window.
+    /// Generates the first rows of each partition, whose keys begin with those of a window.
     pub(super) fn ranked(&mut self, input: &Relation, window: Option<&(String, String)>) -> Query {
         let (from, alias, cols) = self.aliased(input);
         let usable = of(&cols, &Type::KEYS);
@@ -460,7 +460,7 @@ impl Writer<'_> {
         let input = self.relation(depth);
         let (from, _, cols) = self.aliased(&input);
         let usable = of(&cols, &Type::KEYS);
-        // What is ordered by the last digits of a sum could come in two orders.
+        // Ordering by the last digits of a float sum would be ambiguous.
         let (items, out) = self.items(&usable);
         let Some(order) = usable.choose(self.r).cloned() else { return self.projection(depth) };
         let way = WAYS.choose(self.r).copied().unwrap();
@@ -471,7 +471,7 @@ impl Writer<'_> {
         Query { sql, cols: out, time: None, window: None, append: false }
     }
 
-    /// A common table expression that is used twice.
+    /// Generates a common table expression that is used twice.
     fn common(&mut self, depth: u32) -> Query {
         let shared = self.query(depth.saturating_sub(1));
         let name = self.fresh('w');
@@ -486,7 +486,7 @@ impl Writer<'_> {
     }
 }
 
-/// A list of which no item can be left out.
+/// Returns a list without optional items.
 pub(super) fn list(items: Vec<Sql>) -> Sql {
     let mut all = Vec::new();
     for (i, item) in items.into_iter().enumerate() {

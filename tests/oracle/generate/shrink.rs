@@ -1,20 +1,20 @@
-//! From a case that fails to a small one that fails in the same way.
+//! Shrinks a failing case to a small one that fails in the same way.
 
 use std::time::{Duration, Instant};
 
 use super::data::Table;
 use super::{Spec, Statement};
 
-/// How long a case is made smaller.
+/// The time limit of shrinking.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Takes away what can be taken away, for as long as `fails` holds.
+/// Removes parts of the case as long as `fails` returns true.
 pub fn shrink(mut spec: Spec, mut fails: impl FnMut(&Spec) -> bool) -> Spec {
     let begin = Instant::now();
     loop {
         let mut smaller = false;
         for pass in [statements, stops, cuts, rows, queries] {
-            // What was taken away stays away, so the same place is tried again.
+            // A removal was kept, so the same position is tried again.
             let mut at = 0;
             while let Some(candidate) = pass(&spec, at) {
                 if begin.elapsed() > PATIENCE {
@@ -34,7 +34,7 @@ pub fn shrink(mut spec: Spec, mut fails: impl FnMut(&Spec) -> bool) -> Spec {
     }
 }
 
-/// The i-th candidate with a statement less. Those that others need do not plan without.
+/// Returns the i-th candidate with one statement fewer. Without statements that others need, the case does not plan.
 fn statements(spec: &Spec, i: usize) -> Option<Spec> {
     let mut spec = spec.clone();
     if i < spec.statements.len() {
@@ -96,7 +96,7 @@ fn queries(spec: &Spec, mut i: usize) -> Option<Spec> {
     None
 }
 
-/// Halves, quarters, and so on to single items of a list.
+/// Returns halves, quarters, and so on down to single items of a list.
 fn piece(len: usize, mut i: usize) -> Option<(usize, usize)> {
     let mut size = len.div_ceil(2);
     while size > 0 && len > 0 {

@@ -1,22 +1,22 @@
-//! SQL text that knows how it can be made simpler.
+//! SQL text with alternatives that are simpler.
 
 use std::fmt;
 
-/// A piece of SQL. The generator marks what can be left out or replaced while it writes; the shrinker needs no grammar then:
-/// it takes every simpler text in turn, and those that no longer plan are not failures of the same kind.
+/// A fragment of SQL. The generator marks what can be omitted or replaced; so the shrinker needs no grammar: it tries every simpler text,
+/// and those that no longer plan are not failures of the same kind.
 #[derive(Debug, Clone)]
 pub enum Sql {
     Text(String),
     Seq(Vec<Sql>),
-    /// Can be left out.
+    /// Can be omitted.
     Maybe(Box<Sql>),
-    /// Items with what stands between them; all but one can be left out.
+    /// Items with a separator; all but one can be omitted.
     List(Vec<Sql>, &'static str),
-    /// The first, or the second in its place, which is simpler.
+    /// The first, or as a simpler alternative the second.
     Or(Box<Sql>, Box<Sql>),
 }
 
-/// Pieces one after the other.
+/// Concatenates fragments.
 macro_rules! sql {
     ($($piece:expr),* $(,)?) => { $crate::generate::sql::Sql::Seq(vec![$($crate::generate::sql::Sql::from($piece)),*]) };
 }
@@ -31,7 +31,7 @@ impl Sql {
         Self::Or(Box::new(self), Box::new(simpler.into()))
     }
 
-    /// All texts that are simpler by one step, the biggest steps first.
+    /// Returns all texts that are one step simpler, the biggest steps first.
     pub fn simpler(&self) -> Vec<Self> {
         let inside = |items: &[Self], build: &dyn Fn(Vec<Self>) -> Self| {
             let mut all = Vec::new();

@@ -1,4 +1,4 @@
-//! Random queries over windows.
+//! Generates random queries over windows.
 
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -9,13 +9,13 @@ use super::query::{Query, Relation, Writer, list};
 use super::sql::{Sql, sql};
 
 impl Writer<'_> {
-    /// A table with time, as it is or filtered.
+    /// Generates a table with event time, as it is or filtered.
     pub(super) fn timed(&mut self) -> Relation {
         let named: Vec<&Relation> = self.named.iter().filter(|n| n.query.time.is_some()).collect();
         named.choose(self.r).copied().unwrap().clone()
     }
 
-    /// The same, or what an interval join leaves, which is behind its sources.
+    /// The same, or the result of an interval join, whose watermark is older than that of its sources.
     fn timed_anyhow(&mut self) -> Relation {
         if self.chance(0.15) {
             let query = self.interval_join();
@@ -26,7 +26,7 @@ impl Writer<'_> {
         self.timed()
     }
 
-    /// A window function over a relation whose time column has this name.
+    /// Generates a window function over a relation with this time column.
     fn tvf(&mut self, input: &Relation, shape: &Shape) -> Relation {
         let time = input.query.time.clone().unwrap_or_default();
         let by = match of(&input.query.cols, &Type::KEYS).choose(self.r) {
@@ -38,7 +38,7 @@ impl Writer<'_> {
         let partition = by.as_ref().map_or("".into(), |key| sql![format!(" PARTITION BY {key}")].maybe());
         let sql = sql!["TABLE(", shape.name, "(", table, partition, format!(", DESCRIPTOR({time}), {}))", shape.arguments)];
         let mut query = input.query.clone();
-        // What a session is partitioned by comes first, to be grouped by.
+        // The partition column of a session comes first, so that it is grouped by.
         query.cols.sort_by_key(|c| Some(&c.name) != by.as_ref());
         for name in ["window_start", "window_end", "window_time"] {
             query.cols.push(Col { name: name.into(), ty: Type::Time });
@@ -53,11 +53,11 @@ impl Writer<'_> {
         self.group_windows(&windows, false)
     }
 
-    /// GROUP BY the window and more; with `ids` if rows can be late, which are known by it.
+    /// Generates GROUP BY the window and more; with `ids` if rows can be late, which the id identifies.
     fn group_windows(&mut self, windows: &Relation, ids: bool) -> Query {
         let (from, alias, cols) = self.aliased(windows);
         let cols: Vec<Col> = cols.into_iter().filter(|c| !c.name.contains(".window_")).collect();
-        // Sessions are merged with the aggregate where that groups by them and their key alone.
+        // Sessions are merged with the aggregate if it groups only by them and their key.
         let session = windows.sql.to_string().contains("(SESSION(");
         let others = if session && self.chance(0.6) { 0 } else { 2 };
         let (mut keys, mut items, mut out) = self.keys(&cols, others);
@@ -91,7 +91,7 @@ impl Writer<'_> {
         Query { sql, time, window, append: windows.query.append, cols: out }
     }
 
-    /// The first rows of each window.
+    /// Generates the first rows of each window.
     pub(super) fn window_top(&mut self, _: u32) -> Query {
         let (input, shape) = (self.timed(), Shape::random(self.r));
         let windows = self.tvf(&input, &shape);
@@ -103,7 +103,7 @@ impl Writer<'_> {
         self.ranked(windows, Some(&window))
     }
 
-    /// Windows over the results of windows.
+    /// Generates windows over the results of windows.
     pub(super) fn cascade(&mut self, depth: u32) -> Query {
         for _ in 0..5 {
             let query = if self.chance(0.4) { self.window_join(depth) } else { self.window_groups(depth) };
@@ -160,7 +160,7 @@ impl Writer<'_> {
         let word = [" JOIN ", " LEFT JOIN ", " RIGHT JOIN ", " FULL JOIN "][kind - 2];
         cols.extend(others);
         let (mut items, mut out) = self.items(&cols);
-        // Time goes on in the columns of a side that is never filled up with NULLs.
+        // Event time comes from a side that is never filled up with NULLs.
         let side = match kind - 2 {
             0 => [(&a, &left), (&b, &right)].choose(self.r).copied(),
             1 => Some((&a, &left)),
@@ -183,12 +183,12 @@ impl Writer<'_> {
             window = Some((fresh[0].clone(), fresh[1].clone()));
             time = Some(fresh[2].clone());
         }
-        // An inner join in place of the outer one keeps as much.
+        // Replacing the outer join by an inner one is simpler.
         let sql = sql!["SELECT ", list(items), " FROM ", left_from, Sql::from(word).or(" JOIN "), right_from, " ON ", on];
         Query { sql, cols: out, time, window, append }
     }
 
-    /// A join of rows that are only so far apart in time.
+    /// Generates a join of rows within a distance in time.
     pub(super) fn interval_join(&mut self) -> Query {
         let (left, right) = (self.timed(), self.timed());
         let (left_from, a, mut cols) = self.aliased(&left);
@@ -233,7 +233,7 @@ impl Writer<'_> {
         Query { sql, cols: out, time, window: None, append: append && inner }
     }
 
-    /// The oldest or newest row of each key.
+    /// Generates the oldest or newest row of each key.
     pub(super) fn newest(&mut self) -> Query {
         let input = self.timed();
         let (from, alias, cols) = self.aliased(&input);
@@ -256,7 +256,7 @@ impl Writer<'_> {
         Query { sql, append: false, window: None, ..input.query }
     }
 
-    /// Windows over a table, some of whose rows may be late, or functions over it in order of time.
+    /// Generates windows over a table, some of whose rows may be late, or functions over it in order of time.
     pub fn late(&mut self) -> Query {
         if self.chance(0.3) {
             let input = self.table();
@@ -268,7 +268,7 @@ impl Writer<'_> {
     }
 }
 
-/// Which windows.
+/// The kind of window.
 struct Shape {
     name: &'static str,
     arguments: String,

@@ -1,5 +1,5 @@
-//! Whether the sizes that an Arrow file declares fit into it. The library that reads it takes memory for what a damaged file says, and
-//! takes a file that is damaged at its end for a stream, of which `ARRO` is the length.
+//! Checks that the sizes that an Arrow file declares fit into it. The library that reads it allocates memory for whatever sizes a damaged
+//! file declares, and takes a file with a damaged end for a stream whose first length is `ARRO`.
 //!
 //! ```text
 //!   ARROW1␀␀  schema │ metadata  buffers │ metadata  buffers │ footer: where they are  its length  ARROW1
@@ -18,18 +18,18 @@ use crate::common::{Error, Result, panics};
 use crate::connectors::files::table::listing::File;
 
 const MAGIC: &[u8] = b"ARROW1";
-/// Behind the footer: its length, and the magic word again.
+/// After the footer: its length, and the magic word again.
 const TAIL: u64 = 10;
 const CONTINUES: u32 = u32::MAX;
-/// So much more than its bytes a buffer may become; codecs reach it only with what is nearly constant.
+/// The largest ratio by which a buffer may unpack; codecs reach it only with nearly constant data.
 const UNPACKED: u64 = 4_000;
-/// A small buffer may become so large whatever it holds.
+/// A small buffer may unpack to this size whatever it holds.
 const SMALL: u64 = 16 << 20;
 
-/// Looks at all that a file says of sizes. Returns its columns.
+/// Checks all sizes that a file declares. Returns its columns.
 ///
 /// # Errors
-/// When something would be beyond the file.
+/// When a size reaches beyond the file.
 pub async fn check(objects: &dyn ObjectStore, file: &File) -> Result<Schema> {
     let of = Sized { objects, file, size: file.meta.size };
     let begin = of.bytes(0..of.size.min(8)).await?;
@@ -53,7 +53,7 @@ impl Sized<'_> {
         Ok(self.objects.get_range(&self.file.meta.location, range).await.map_err(std::io::Error::from)?)
     }
 
-    /// A file: its footer says where all is.
+    /// Checks a file, whose footer lists all blocks.
     async fn blocks(&self) -> Result<Schema> {
         let tail = self.bytes(self.size.checked_sub(TAIL).ok_or_else(cut_off)?..self.size).await?;
         if tail.get(4..) != Some(MAGIC) {
@@ -73,14 +73,14 @@ impl Sized<'_> {
                 return Err(damaged());
             }
             let found = self.bytes(start..buffers).await?;
-            // Its length stands before it, in files of old without what says that it goes on.
+            // The length precedes the metadata, in old files without the continuation marker.
             let skipped = if number(&found) == Some(CONTINUES) { 8 } else { 4 };
             self.message(found.get(skipped..).ok_or_else(damaged)?, buffers, body).await?;
         }
         schema(footer.schema().ok_or_else(damaged)?)
     }
 
-    /// A stream: each message says how long it is.
+    /// Checks a stream, in which each message has its length.
     async fn messages(&self) -> Result<Schema> {
         let (mut at, mut columns) = (0, None);
         while at + 4 <= self.size {
@@ -107,7 +107,7 @@ impl Sized<'_> {
         columns.ok_or_else(cut_off)
     }
 
-    /// What one message says of its buffers, which stand from `start` on.
+    /// Checks the buffers of one message, which begin at `start`.
     async fn message(&self, metadata: &[u8], start: u64, body: u64) -> Result<()> {
         let message = ipc::root_as_message(metadata).map_err(|_| damaged())?;
         let batch = match message.header_type() {
@@ -125,7 +125,7 @@ impl Sized<'_> {
             if batch.compression().is_some() && length > 0 {
                 let unpacked = self.bytes(start + offset..start + offset + length.min(8)).await?;
                 let unpacked = unpacked.first_chunk::<8>().map(|bytes| i64::from_le_bytes(*bytes)).ok_or_else(damaged)?;
-                // −1: it is not packed.
+                // −1: the buffer is not compressed.
                 let fits = |unpacked: u64| unpacked <= SMALL.max(length.saturating_mul(UNPACKED));
                 if unpacked != -1 && !u64::try_from(unpacked).is_ok_and(fits) {
                     return Err(damaged());
@@ -136,7 +136,7 @@ impl Sized<'_> {
     }
 }
 
-/// The columns. What a damaged file says of them may make the library give up.
+/// Reads the columns. The library may panic on those of a damaged file.
 fn schema(found: ipc::Schema<'_>) -> Result<Schema> {
     if found.endianness() != Endianness::Little {
         return Err(Error::data("its numbers are said to be big-endian, which is not supported, unless the file is damaged"));

@@ -1,8 +1,8 @@
-//! The blocks of an Avro file. The library that decodes rows takes the end of the file for the end of its rows wherever that is, and does not
-//! look at what stands between blocks.
+//! The blocks of an Avro file. The library that decodes rows takes the end of the file for the end of its rows, wherever that is, and does
+//! not check what is between blocks.
 //!
-//! A file that was cut off is found when it is opened, by its last bytes. Damage in the middle is found where the rows are read: like that of
-//! other formats it is an error behind the rows before it. So each file is read once.
+//! A truncated file is detected when it is opened, by its last bytes. Damage in the middle is detected where the rows are read: as in other
+//! formats it is an error after the rows before it. So each file is read once.
 //!
 //! ```text
 //!   Obj␁  {avro.schema, avro.codec}  sync │ count  size  ▒▒▒▒▒▒▒▒▒  sync │ count  size  ▒▒▒▒  sync
@@ -22,13 +22,13 @@ use crate::connectors::files::table::listing::File;
 
 const MAGIC: &[u8] = b"Obj\x01";
 const SYNC: usize = 16;
-/// So much of a file is read for its header at first.
+/// How many bytes of a file are read at first to find its header.
 const FIRST: u64 = 64 << 10;
 
-/// Looks at the beginning and the end of a file. Returns its columns.
+/// Checks the beginning and the end of a file. Returns its columns.
 ///
 /// # Errors
-/// When it has no header, or does not end with what ends a block.
+/// When it has no header, or does not end with a sync marker.
 pub async fn check(objects: &dyn ObjectStore, file: &File) -> Result<Schema> {
     let size = file.meta.size;
     let bytes = async |range: Range<u64>| -> Result<Bytes> {
@@ -51,7 +51,7 @@ pub async fn check(objects: &dyn ObjectStore, file: &File) -> Result<Schema> {
     Ok(Schema::new(reader.schema().fields().iter().map(plain).collect::<Vec<_>>()))
 }
 
-/// A column without what Avro notes of it, which is nothing to SQL.
+/// Returns a column without Avro's own metadata, which SQL does not use.
 fn plain(field: &FieldRef) -> FieldRef {
     let data_type = match field.data_type() {
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(plain).collect()),
@@ -62,12 +62,12 @@ fn plain(field: &FieldRef) -> FieldRef {
     Arc::new(Field::new(field.name(), data_type, field.is_nullable()))
 }
 
-/// Rows that stand together, perhaps packed.
+/// A block of rows, possibly compressed.
 #[derive(Debug)]
 pub(super) struct Block {
-    /// Which of the blocks it is, from 1.
+    /// The number of the block, from 1.
     pub(super) number: u64,
-    /// How many rows.
+    /// The number of its rows.
     pub(super) count: usize,
     /// Their bytes.
     pub(super) data: Vec<u8>,
@@ -76,23 +76,23 @@ pub(super) struct Block {
 /// Finds the blocks in the bytes of a file.
 #[derive(Debug, Default)]
 pub(super) struct Walk {
-    /// Of the file.
+    /// The size of the file.
     size: u64,
-    /// Those that were found.
+    /// The blocks found since the last `take`.
     found: Vec<Block>,
-    /// All in front of the first block.
+    /// All bytes before the first block.
     header: Vec<u8>,
-    /// What was read and not passed yet.
+    /// Bytes that were read but not passed yet.
     buffer: Vec<u8>,
     sync: Option<[u8; SYNC]>,
-    /// Of the block that is read: how many rows, and their bytes so far.
+    /// Of the current block: the number of its rows, and their bytes so far.
     count: usize,
     data: Vec<u8>,
-    /// How many bytes of a block's rows are not read yet.
+    /// How many bytes of the block's rows are still to come.
     rows: u64,
-    /// They are over, and the mark comes.
-    behind_rows: bool,
-    /// How many blocks there were.
+    /// All rows were read; the sync marker comes next.
+    at_marker: bool,
+    /// The number of blocks so far.
     blocks: u64,
 }
 
@@ -102,20 +102,20 @@ impl Walk {
         Self { size, ..Self::default() }
     }
 
-    /// All in front of the first block, with the mark that ends blocks.
+    /// All bytes before the first block, with the sync marker that ends blocks.
     pub(super) fn header(&self) -> &[u8] {
         &self.header
     }
 
-    /// The blocks that were found since the last call.
+    /// Returns the blocks that were found since the last call.
     pub(super) fn take(&mut self) -> Vec<Block> {
         std::mem::take(&mut self.found)
     }
 
-    /// Goes on through the next bytes.
+    /// Processes the next bytes.
     ///
     /// # Errors
-    /// When what ends a block is not there, or a block is said to be larger than the file.
+    /// When a sync marker is missing, or a block claims to be larger than the file.
     pub(super) fn push(&mut self, bytes: &[u8]) -> Result<()> {
         let rest = self.pass(bytes);
         self.buffer.extend_from_slice(rest);
@@ -129,13 +129,13 @@ impl Walk {
             if self.rows > 0 {
                 return Ok(());
             }
-            if self.behind_rows {
+            if self.at_marker {
                 let Some(found) = self.buffer.first_chunk::<SYNC>() else { return Ok(()) };
                 if *found != sync {
                     return Err(Error::data(format!("block {} does not end as it should: the file is damaged", self.blocks + 1)));
                 }
                 self.buffer.drain(..SYNC);
-                (self.behind_rows, self.blocks) = (false, self.blocks + 1);
+                (self.at_marker, self.blocks) = (false, self.blocks + 1);
                 let data = std::mem::take(&mut self.data);
                 self.found.push(Block { number: self.blocks, count: self.count, data });
                 continue;
@@ -145,7 +145,7 @@ impl Walk {
             let size = u64::try_from(size).ok().filter(|size| *size <= self.size && count >= 0);
             self.rows = size.ok_or_else(|| Error::data(format!("block {} is said to be larger than the file", self.blocks + 1)))?;
             self.count = usize::try_from(count).unwrap_or(usize::MAX);
-            self.behind_rows = true;
+            self.at_marker = true;
             let rest = rest.to_vec();
             self.buffer = self.pass(&rest).to_vec();
         }
@@ -159,19 +159,19 @@ impl Walk {
         bytes.get(passed..).unwrap_or_default()
     }
 
-    /// Nothing comes any more.
+    /// Checks that the file may end here.
     ///
     /// # Errors
-    /// Within a block.
+    /// When a block is incomplete.
     pub(super) fn end(&self) -> Result<()> {
-        if self.sync.is_none() || self.behind_rows || !self.buffer.is_empty() {
+        if self.sync.is_none() || self.at_marker || !self.buffer.is_empty() {
             return Err(Error::data(format!("the file ends within block {}: it was cut off", self.blocks + 1)));
         }
         Ok(())
     }
 }
 
-/// How long the header is, and the mark that it ends with; `None` if it is not all there.
+/// Returns the length of the header and its sync marker; `None` if it is incomplete.
 fn header(bytes: &[u8]) -> Result<Option<(usize, [u8; SYNC])>> {
     let known = bytes.len().min(MAGIC.len());
     if bytes.get(..known) != MAGIC.get(..known) {
@@ -187,7 +187,7 @@ fn header(bytes: &[u8]) -> Result<Option<(usize, [u8; SYNC])>> {
         if count < 0 && long(&mut rest)?.is_none() {
             return Ok(None);
         }
-        // A key and a value each.
+        // Each entry is a key and a value.
         for _ in 0..count.unsigned_abs().saturating_mul(2) {
             let Some(len) = long(&mut rest)? else { return Ok(None) };
             let len = usize::try_from(len).map_err(|_| Error::data("the header of the Avro file is damaged"))?;
@@ -197,7 +197,7 @@ fn header(bytes: &[u8]) -> Result<Option<(usize, [u8; SYNC])>> {
     }
 }
 
-/// A number of Avro; `None` if it is not all there.
+/// Reads an Avro long; `None` if it is incomplete.
 fn long(bytes: &mut &[u8]) -> Result<Option<i64>> {
     let mut value = 0_u64;
     for (i, byte) in bytes.iter().enumerate().take(10) {

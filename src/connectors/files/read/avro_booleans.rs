@@ -1,4 +1,5 @@
-//! Booleans in Avro files, which are one byte: 0 or 1. The library that decodes rows takes any other for true, so it is asked for the bytes.
+//! Checks booleans in Avro files, which are one byte: 0 or 1. The library that decodes rows takes any other byte for true, so it decodes
+//! them as bytes.
 //!
 //! ```text
 //!   {"name": "ok", "type": ["null", "boolean"]}   ─▶   {"name": "ok", "type": ["null", {"type": "fixed", "size": 1, ...}]}
@@ -16,8 +17,8 @@ const SCHEMA: &[u8] = b"avro.schema";
 const SYNC: usize = 16;
 const MAGIC: usize = 4;
 
-/// The header of a file with bytes in the place of booleans; `None` if it has none that stand by themselves, or cannot be understood: then
-/// the library says so.
+/// Returns the header of a file with booleans replaced by bytes; `None` if there is no boolean to replace, or the header is invalid:
+/// then the library reports it.
 pub(super) fn as_bytes(header: &[u8]) -> Option<Vec<u8>> {
     let (mut rest, mut entries, mut changed) = (header.get(MAGIC..)?, Vec::new(), false);
     loop {
@@ -52,7 +53,7 @@ pub(super) fn as_bytes(header: &[u8]) -> Option<Vec<u8>> {
     changed.then_some(whole)
 }
 
-/// Puts bytes in the place of booleans. What may be of several types stays: it is shown as a text.
+/// Replaces booleans by bytes, also nullable ones, but not in other unions, which are read as text.
 fn replace(schema: &mut Value, names: &mut usize) {
     match schema {
         Value::String(name) if name == "boolean" => *schema = fixed(names),
@@ -81,7 +82,7 @@ fn fixed(names: &mut usize) -> Value {
     json!({"type": "fixed", "size": 1, "name": format!("boolean_{names}")})
 }
 
-/// A column with booleans where a type has them and bytes stand.
+/// Converts a column back, from bytes to the booleans of its type.
 ///
 /// # Errors
 /// When a byte is neither 0 nor 1.
@@ -121,7 +122,7 @@ pub(super) fn of_bytes(column: &ArrayRef, wanted: &DataType) -> Result<ArrayRef>
     Ok(make_array(data.into_builder().data_type(data_type).child_data(children).build()?))
 }
 
-/// A number of Avro.
+/// Reads an Avro long.
 fn long(bytes: &mut &[u8]) -> Option<i64> {
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {
@@ -135,7 +136,7 @@ fn long(bytes: &mut &[u8]) -> Option<i64> {
     None
 }
 
-/// A text, or bytes, behind their length.
+/// Reads a string, or bytes, with its length.
 fn bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let len = usize::try_from(long(rest)?).ok()?;
     let (taken, behind) = rest.split_at_checked(len)?;
@@ -143,7 +144,7 @@ fn bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(taken)
 }
 
-/// Appends a number as Avro has it.
+/// Appends an Avro long.
 pub(super) fn number(value: u64, bytes: &mut Vec<u8>) {
     let mut rest = value << 1;
     while rest > 0x7f {

@@ -1,7 +1,7 @@
 //! Avro files as DataFusion reads them for queries, block by block.
 //!
-//! The library that decodes rows reads on and on where the rows of a damaged block are over before its bytes are, and DataFusion takes a
-//! file of a bucket into memory as a whole. So blocks are taken out of a file here, and what is decoded has to be as many rows as they say.
+//! The library that decodes rows never ends where a damaged block has bytes after its last row, and DataFusion reads a whole file of a
+//! bucket into memory. So this module extracts the blocks of a file, and compares the number of decoded rows with the block's.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,10 +26,10 @@ use super::column_source::{ColumnFormat, ColumnScan};
 
 /// More rows than any block has.
 const ENDLESS: u64 = 1 << 40;
-/// The mark behind a block.
+/// The length of the sync marker after a block.
 const SYNC: usize = 16;
 
-/// Reads Avro files whose columns are called and typed as in the table's content.
+/// Reads Avro files whose columns have the names and types of the table's content.
 #[derive(Clone)]
 pub(super) struct AvroFormat;
 
@@ -62,7 +62,7 @@ impl FileOpener for AvroOpener {
     }
 }
 
-/// The rows of a file.
+/// Reads the rows of a file.
 async fn read(
     objects: Arc<dyn ObjectStore>,
     file: ObjectMeta,
@@ -79,18 +79,18 @@ async fn read(
     Ok(rows.map_ok(cut).try_flatten().boxed())
 }
 
-/// A file that is read.
+/// A file that is being read.
 struct Reader {
     bytes: BoxStream<'static, object_store::Result<Bytes>>,
     walk: Walk,
     waiting: VecDeque<Block>,
     wanted: SchemaRef,
-    /// The header for the library that decodes rows, and where the wanted columns are in the file, in order; known behind the header.
+    /// The header for the library that decodes rows, and the indices of the wanted columns in the file; known after the header was read.
     known: Option<(Vec<u8>, Vec<usize>)>,
 }
 
 impl Reader {
-    /// The rows of the next block; `None` behind the last.
+    /// Decodes the rows of the next block; `None` after the last.
     async fn next(&mut self) -> Result<Option<RecordBatch>> {
         loop {
             if let Some(block) = self.waiting.pop_front() {
@@ -119,11 +119,11 @@ impl Reader {
     }
 }
 
-/// Where columns are in a file, in order.
+/// Returns the indices of columns in a file.
 fn places(wanted: &Schema, file: &Schema) -> Vec<usize> {
     let mut places: Vec<usize> = wanted.fields().iter().filter_map(|field| file.index_of(field.name()).ok()).collect();
     if places.is_empty() && !file.fields().is_empty() {
-        // Rows are counted by what they hold.
+        // Without any column the rows could not be counted.
         places.push(0);
     }
     places.sort_unstable();
@@ -131,15 +131,15 @@ fn places(wanted: &Schema, file: &Schema) -> Vec<usize> {
     places
 }
 
-/// The rows of a block.
+/// Decodes the rows of a block.
 fn decoded(header: &[u8], block: &Block, places: &[usize], wanted: &SchemaRef) -> Result<RecordBatch> {
     let damaged = || Error::data(format!("block {} holds other rows than it says: the file is damaged", block.number));
     if block.count == 0 {
         return if block.data.is_empty() { Ok(RecordBatch::new_empty(Arc::clone(wanted))) } else { Err(damaged()) };
     }
     let mut bytes = header.to_vec();
-    // The library stops behind a batch, and reads on and on where the rows of a block are over and its bytes are not: so a block says that
-    // it has more rows than a batch, which is as large as the block.
+    // The library stops after a full batch, and never ends where a block has bytes after its last row: so the block claims more rows than a
+    // batch, which is as large as the block.
     number(ENDLESS, &mut bytes);
     number(block.data.len() as u64, &mut bytes);
     bytes.extend_from_slice(&block.data);
@@ -152,7 +152,7 @@ fn decoded(header: &[u8], block: &Block, places: &[usize], wanted: &SchemaRef) -
     }
 }
 
-/// The columns that are wanted, without what Avro notes of them.
+/// Returns the wanted columns, without Avro's own metadata.
 fn fitted(found: &RecordBatch, wanted: &Schema) -> Result<RecordBatch> {
     let column = |field: &FieldRef| -> Result<ArrayRef> {
         Ok(match found.column_by_name(field.name()) {

@@ -1,5 +1,4 @@
-//! Files as DataFusion's readers yield them, file by file: an error or a panic names its file, and rows that hold what SQL cannot are set
-//! aside.
+//! Wraps DataFusion's file readers: an error or a panic names its file, and rows with values that SQL cannot represent are set aside.
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,13 +28,13 @@ use crate::connectors::files::table::config::Config;
 use super::out_of_range::{bad_rows, without};
 use super::skipped_records::SkippedRecords;
 
-/// Reads files by another source.
+/// Reads files through another source, and checks what it yields.
 ///
 /// ```text
 ///   a file ─▶ ParquetSource, ArrowSource, AvroFormat ─▶ columns in SQL's types ─▶ bad rows are set aside ─▶ rows
 ///                                              └─▶ an error, a panic ─▶ `a.parquet cannot be read: ...`
 /// ```
-/// A projection that computes something stays above it: a time that is none must not be seen by functions.
+/// A projection that computes values stays above it: functions must not see an invalid time.
 #[derive(Clone)]
 pub(super) struct CheckedSource {
     inner: Arc<dyn FileSource>,
@@ -44,7 +43,7 @@ pub(super) struct CheckedSource {
 }
 
 impl CheckedSource {
-    /// Checks what `inner` yields of a table's files.
+    /// Checks the rows that `inner` reads from a table's files.
     pub(super) fn new(config: Arc<Config>, inner: Arc<dyn FileSource>) -> Self {
         Self { inner, config, skipped: Arc::default() }
     }
@@ -60,7 +59,7 @@ impl FileSource for CheckedSource {
     }
 
     fn create_morselizer(&self, objects: Arc<dyn ObjectStore>, scan: &FileScanConfig, partition: usize) -> DfResult<Box<dyn Morselizer>> {
-        // Of the rows of a limit some may be set aside; what stands above counts them.
+        // Some rows within the limit may be set aside; the operator above counts the others.
         let all = FileScanConfigBuilder::from(scan.clone()).with_limit(None).build();
         Ok(Box::new(CheckedMorselizer {
             inner: self.inner.create_morselizer(objects, &all, partition)?,
@@ -149,7 +148,7 @@ impl FileSource for CheckedSource {
     }
 }
 
-/// Whether a value is a column, or a field of one.
+/// Whether an expression is a column, or a field of one.
 fn takes_only(expr: &Arc<dyn PhysicalExpr>) -> bool {
     let mut only = true;
     let looked = expr.apply(|part| {
@@ -182,7 +181,7 @@ impl Morselizer for CheckedMorselizer {
     }
 }
 
-/// A file that is read.
+/// The checks of one file.
 #[derive(Debug)]
 struct FileChecks {
     name: String,
@@ -263,7 +262,7 @@ impl Morsel for CheckedMorsel {
             let next = of.caught(|| next.unwrap_or_else(|panic| std::panic::resume_unwind(panic)).transpose());
             match next.transpose()? {
                 Ok(batch) => Some((of.good(batch).map_err(DataFusionError::from), Some((rows, of)))),
-                // What was read behind it would not be what is there.
+                // Rows after an error may not be those of the file.
                 Err(error) => Some((Err(error), None)),
             }
         });

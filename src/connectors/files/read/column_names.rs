@@ -10,11 +10,11 @@ use arrow::datatypes::FieldRef;
 
 use crate::common::{Error, Result};
 
-/// The columns of a file as the table calls them: as they are declared where only letters' case differs; one without a name by its place,
-/// one whose name is there already with a number behind it.
+/// Returns the names of a file's columns in the table: as declared where only the case differs; a column without a name is named by its
+/// position, a duplicate gets a number as suffix.
 ///
 /// # Errors
-/// When it is not clear which column of the file a declared one is.
+/// When it is ambiguous which column of the file a declared one is.
 pub(super) fn names(file: &[String], declared: &[FieldRef]) -> Result<Vec<String>> {
     let is_declared = |name: &str| declared.iter().any(|field| field.name() == name);
     let mut all: Vec<String> = Vec::with_capacity(file.len());
@@ -35,7 +35,7 @@ pub(super) fn names(file: &[String], declared: &[FieldRef]) -> Result<Vec<String
     Ok(all)
 }
 
-/// The declared column that differs from a file's only in letters' case. What the file has in the declared case is that one.
+/// Finds the declared column that differs from a file's only in case, unless the file has a column with exactly the declared name.
 fn of_another_case<'a>(name: &str, file: &[String], declared: &'a [FieldRef]) -> Result<Option<&'a String>> {
     let mut same = declared.iter().map(|field| field.name()).filter(|other| other.eq_ignore_ascii_case(name) && !file.contains(other));
     let Some(found) = same.next() else { return Ok(None) };
@@ -52,7 +52,7 @@ fn of_another_case<'a>(name: &str, file: &[String], declared: &'a [FieldRef]) ->
     }
 }
 
-/// A name that is not among those before: `name`, `name_1`, `name_2`, ...
+/// Returns a name that is not among those before: `name`, `name_1`, `name_2`, ...
 fn once(name: String, before: &[String]) -> String {
     if !before.contains(&name) {
         return name;

@@ -1,4 +1,4 @@
-//! What sources of files have in common that read columns alone and leave what is computed to DataFusion.
+//! A file source that reads whole columns and leaves computed ones to DataFusion, for several formats.
 
 use std::sync::Arc;
 
@@ -18,36 +18,36 @@ const BATCH_ROWS: usize = 8192;
 
 /// How files of one format are read.
 pub(super) trait ColumnFormat: Clone + Send + Sync + 'static {
-    /// What opens files for these columns, which are given by their places in the files' schema.
+    /// Creates an opener of files for these columns, which are given by their indices in the files' schema.
     ///
     /// # Errors
-    /// When the columns do not fit.
+    /// When the schema does not have the columns.
     fn opener(&self, scan: &ColumnScan<'_>) -> DfResult<Arc<dyn FileOpener>>;
 
     /// Its name.
     fn name(&self) -> &str;
 
-    /// Whether a file can be read from its middle on.
+    /// Whether reading can begin in the middle of a file.
     fn can_split(&self) -> bool;
 }
 
-/// What is wanted of files.
+/// The parameters of a scan of files.
 pub(super) struct ColumnScan<'a> {
-    /// All columns of their content.
+    /// All columns of the files' content.
     pub schema: &'a SchemaRef,
-    /// Those that are read.
+    /// The indices of the columns to read.
     pub places: &'a [usize],
-    /// Where they are.
+    /// The store of the files.
     pub objects: Arc<dyn ObjectStore>,
     /// Rows per batch.
     pub batch_rows: usize,
-    /// Where what is skipped is counted.
+    /// Metrics, with a count of skipped records.
     pub metrics: &'a ExecutionPlanMetricsSet,
     /// The partition of the plan.
     pub partition: usize,
 }
 
-/// Reads columns of files, and of their paths.
+/// Reads columns from files, and from their paths.
 #[derive(Clone)]
 pub(super) struct ColumnSource<F> {
     format: F,
@@ -58,7 +58,7 @@ pub(super) struct ColumnSource<F> {
 }
 
 impl<F: ColumnFormat> ColumnSource<F> {
-    /// A source of all columns; `table`: those of the files' content, and of their paths.
+    /// Creates a source of all columns; `table` has the columns of the files' content, and of their paths.
     pub(super) fn new(format: F, table: TableSchema) -> Self {
         let projection = SplitProjection::unprojected(&table);
         Self { format, table, projection, metrics: ExecutionPlanMetricsSet::new(), batch_rows: BATCH_ROWS }

@@ -1,17 +1,16 @@
-//! The first line of a CSV file: whether it names columns.
+//! Detects whether the first line of a CSV file is a header.
 
 use arrow::datatypes::{DataType, FieldRef};
 
 use crate::formats::csv;
 
-/// Whether a line names columns that are declared: at least half of them.
+/// Whether a line is a header with declared columns: at least half of its values name one.
 pub fn names_columns(line: &[String], declared: &[FieldRef]) -> bool {
     let known = declared.iter().filter(|f| line.iter().any(|name| name.eq_ignore_ascii_case(f.name()))).count();
     known > 0 && known * 2 >= declared.len().min(line.len())
 }
 
-/// Whether a line holds the names of undeclared columns: it does if its values have other types than those `below`, or if all of its
-/// values can only be text.
+/// Whether a line is a header with undeclared columns: a value is text where those `below` are not, or all of its values are text.
 pub fn looks_like_names(line: &[String], below: &[DataType]) -> bool {
     let is_text = |value: &String| csv::guess(value) == DataType::Utf8;
     let other = line.iter().zip(below).any(|(value, below)| !matches!(below, DataType::Null | DataType::Utf8) && is_text(value));

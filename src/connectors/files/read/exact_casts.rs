@@ -1,8 +1,8 @@
-//! Casts that lose something stay in comparisons when a file is opened.
+//! Keeps lossy casts in comparisons when a file is opened.
 //!
-//! DataFusion simplifies what is asked of a file once more when it knows the file's columns: `CAST(d AS DECIMAL(10, 1)) = 1.3` becomes
-//! `d = 1.30`, and groups of rows that hold 1.25 are left out. The planner keeps its own from doing so (`planner/rewrites/lossy_casts.rs`); here
-//! such casts, and those from a file's type to the declared one, are expressions that DataFusion does not know.
+//! DataFusion simplifies a filter once more when it knows the file's columns: `CAST(d AS DECIMAL(10, 1)) = 1.3` becomes `d = 1.30`, and row
+//! groups with 1.25 are pruned. The planner keeps its own from doing so (`planner/rewrites/lossy_casts.rs`); here lossy casts, and those
+//! from a file's type to the declared one, become expressions that DataFusion does not know.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -22,7 +22,8 @@ use crate::common::casts::keeps;
 
 use super::floor_times;
 
-/// Rewrites what is asked of a table to what is asked of one of its files, as [`floor_times::Adapters`] does, with lossy casts as [`KeptCast`].
+/// Rewrites expressions over a table to expressions over one of its files, as [`floor_times::Adapters`] does, with lossy casts as
+/// [`KeptCast`].
 #[derive(Debug)]
 pub struct ExactCastAdapters;
 
@@ -99,7 +100,7 @@ impl PhysicalExpr for KeptCast {
         self.cast.return_field(schema)
     }
 
-    // The operand, so that it can be rewritten, and not the cast, which DataFusion would recognise.
+    // The child is the operand, so that it can be rewritten, and not the cast, which DataFusion would recognise.
     fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
         self.cast.children()
     }

@@ -1,4 +1,4 @@
-//! One file as rows with positions, for jobs.
+//! Reads one file as rows with positions, for jobs.
 
 use std::sync::Arc;
 
@@ -28,21 +28,21 @@ use crate::connectors::files::table::listing::File;
 
 /// The one partition: files come one after the other.
 pub const PARTITION: i32 = 0;
-/// How many pieces of a file are read ahead.
+/// How many batches of a file are read ahead.
 const AHEAD: usize = 2;
 
 /// Opens the files of a table for a job.
 ///
 /// ```text
-///   csv, json              lines.rs, record by record ─┐
-///                                                      ├─▶ the columns that are wanted ─▶ pieces
-///   parquet, avro, arrow   DataFusion's readers ───────┘    offsets count from the file's first record
+///   csv, json              text_records.rs, record by record ─┐
+///                                                             ├─▶ projected columns ─▶ batches
+///   parquet, avro, arrow   DataFusion's readers ──────────────┘    offsets count from the file's first record
 /// ```
 pub struct FileReader {
     config: Arc<Config>,
     table: FilesTable,
     projection: Projection,
-    /// The columns of `projection`, whole.
+    /// The columns of `projection`, with all of their nested fields.
     columns: Vec<FieldRef>,
     batch_rows: usize,
     session: SessionContext,
@@ -51,10 +51,10 @@ pub struct FileReader {
 }
 
 impl FileReader {
-    /// A reader of what `projection` wants of a table.
+    /// Creates a reader of the fields of a table that `projection` wants.
     ///
     /// # Errors
-    /// When the table has no such columns.
+    /// When the table does not have such columns.
     pub fn new(
         config: Arc<Config>,
         table: FilesTable,
@@ -67,11 +67,11 @@ impl FileReader {
         Ok(Self { config, table, projection, columns, batch_rows, session, counters, warning: Mutex::default() })
     }
 
-    /// Begins to read a file from a record on.
+    /// Starts reading a file, after `skip` records.
     pub fn open(self: &Arc<Self>, file: &File, skip: i64) -> mpsc::Receiver<Result<OffsetBatch>> {
         let (sender, pieces) = mpsc::channel(AHEAD);
         let (reader, file) = (Arc::clone(self), file.clone());
-        // It ends with the file, or when the receiver is gone.
+        // The task ends with the file, or when the receiver is dropped.
         tokio::spawn(async move {
             let shown = reader.config.location.show(&file.meta.location);
             let read = async {
@@ -94,7 +94,7 @@ impl FileReader {
         if self.config.format.kind.text().is_some() { self.text(file, skip).await } else { self.rows(file, skip).await }
     }
 
-    /// Text: a record that cannot be read is set aside.
+    /// Reads a text file; a record that cannot be read is set aside.
     async fn text(self: Arc<Self>, file: File, skip: i64) -> Result<BoxStream<'static, Result<OffsetBatch>>> {
         let Some(wanted) = self.wanted(&file).await? else { return Ok(stream::empty().boxed()) };
         let wanted = TextScan { skip: usize::try_from(skip).unwrap_or(0), ..wanted };
@@ -109,7 +109,7 @@ impl FileReader {
         Ok(rows.boxed())
     }
 
-    /// What is read of a text file; `None` if it has no records.
+    /// Returns what to read of a text file; `None` if it has no records.
     ///
     /// # Errors
     /// When it cannot be opened.
@@ -154,7 +154,7 @@ impl FileReader {
         })
     }
 
-    /// What stands in a file and in its path as the columns that are wanted; what it lacks is NULL.
+    /// Fits columns of a file and of its path to the wanted columns; missing ones are NULL.
     ///
     /// # Errors
     /// When a value of the path cannot be repeated.
@@ -174,7 +174,7 @@ impl FileReader {
         Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &RecordBatchOptions::new().with_row_count(Some(rows)))?)
     }
 
-    /// All else: each row is a record.
+    /// Reads files of other formats, in which each row is a record.
     async fn rows(self: Arc<Self>, file: File, skip: i64) -> Result<BoxStream<'static, Result<OffsetBatch>>> {
         let plan = self.table.plan(&self.session.state(), vec![file.clone()], &self.columns, None).await?;
         let shown = self.config.location.show(&file.meta.location);
@@ -193,7 +193,7 @@ impl FileReader {
         Ok(pieces.boxed())
     }
 
-    /// Sets rows aside that hold what SQL cannot. The first one is record `from` of the file.
+    /// Sets rows aside that SQL cannot represent. The first row is record `from` of the file.
     fn good(&self, batch: RecordBatch, file: &str, from: i64) -> Result<OffsetBatch> {
         let mut offsets: Vec<i64> = (from..).take(batch.num_rows()).collect();
         let next = from + i64::try_from(batch.num_rows()).unwrap_or(0);
@@ -224,7 +224,7 @@ impl FileReader {
         Ok(OffsetBatch { partition: PARTITION, offsets, batch: good, rejected, next })
     }
 
-    /// The columns as they are wanted: of ROWs only some fields.
+    /// Returns the columns as the projection wants them: ROWs with only some of their fields.
     fn narrowed(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let schema = self.projection.schema();
         SourceCounters::add(&self.counters.rows, batch.num_rows());

@@ -1,4 +1,4 @@
-//! Types of files as types of SQL: what a table has whose columns were found out.
+//! SQL types for the types of files, for tables with inferred columns.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
 
 use crate::sql::types::utc;
 
-/// The type under which a column of a file is read.
+/// Returns the SQL type under which a column of a file is read.
 pub fn sql_type(file: &DataType) -> DataType {
     match file {
         DataType::UInt8 => DataType::Int16,
@@ -28,13 +28,13 @@ pub fn sql_type(file: &DataType) -> DataType {
         DataType::FixedSizeList(element, _) => DataType::List(sql_field(element)),
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(sql_field).collect::<Fields>()),
         DataType::Map(entries, sorted) => DataType::Map(sql_field(entries), *sorted),
-        // What may be of several types is its text.
+        // A union is read as text.
         DataType::Union(..) => DataType::Utf8,
         other => other.clone(),
     }
 }
 
-/// Columns in the types under which they are read.
+/// Returns columns with the SQL types under which they are read.
 pub fn sql_fields(fields: &Fields) -> Fields {
     fields.iter().map(sql_field).collect()
 }
@@ -43,15 +43,15 @@ fn sql_field(field: &FieldRef) -> FieldRef {
     Arc::new(Field::new(field.name(), sql_type(field.data_type()), field.is_nullable()))
 }
 
-/// SQL has no TIMESTAMP that holds less than milliseconds.
+/// SQL has no TIMESTAMP coarser than milliseconds.
 fn whole_millis(unit: TimeUnit) -> TimeUnit {
     if unit == TimeUnit::Second { TimeUnit::Millisecond } else { unit }
 }
 
-/// The type of a partition column by all of its values.
+/// Infers the type of a partition column from all of its values.
 pub fn partition_type<'a>(mut values: impl Iterator<Item = &'a str> + Clone) -> DataType {
     let date = |v: &str| v.len() == 10 && v.parse::<chrono::NaiveDate>().is_ok();
-    // A number with a zero in front is a name: 007.
+    // A number with a leading zero is a name: 007.
     let number = |v: &str| v.parse::<i64>().is_ok_and(|n| n.to_string() == v);
     if values.clone().all(number) {
         DataType::Int64

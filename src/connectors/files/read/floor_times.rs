@@ -1,4 +1,4 @@
-//! A cast of what a file holds to what is declared, in which times lose digits downwards, also before 1970.
+//! Casts the columns of a file to the declared types; times that lose precision are rounded down, also before 1970.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -19,14 +19,14 @@ use crate::common::floor::{cuts, floored, per_second};
 
 use super::nested_names;
 
-/// Casts a value. Statistics of a file say nothing of one that loses digits.
+/// Casts a value. A lossy cast hides the file's statistics.
 pub(super) fn cast(value: Arc<dyn PhysicalExpr>, from: &DataType, to: &DataType) -> Arc<dyn PhysicalExpr> {
     let needed = from != to && (has_wide_times(from) || nested_names::called(from, to) != *from);
     let value = if needed { Arc::new(Downwards { value, to: to.clone() }) } else { value };
     Arc::new(CastExpr::new(value, to.clone(), None))
 }
 
-/// Whether a type counts time in 64 bits, also within rows, arrays and maps: they reach far beyond the calendar.
+/// Whether a type contains a time of 64 bits, also within rows, arrays and maps: such times reach far beyond the calendar.
 fn has_wide_times(data_type: &DataType) -> bool {
     match data_type {
         DataType::Timestamp(..) | DataType::Date64 => true,
@@ -38,7 +38,7 @@ fn has_wide_times(data_type: &DataType) -> bool {
     }
 }
 
-/// Whether a cast between these types is one to the days of 32 bits, in which times far away have no place.
+/// Whether a cast between these types is one to days of 32 bits, which cannot hold times far away.
 fn to_days(from: &DataType, to: &DataType) -> bool {
     match (from, to) {
         (DataType::Timestamp(..), DataType::Date32) | (DataType::Date64, _) => true,
@@ -52,7 +52,7 @@ fn to_days(from: &DataType, to: &DataType) -> bool {
     }
 }
 
-/// Whether a cast between these types is one to a finer unit, in which times far away have no place.
+/// Whether a cast between these types is one to a finer unit, which cannot hold times far away.
 fn widens(from: &DataType, to: &DataType) -> bool {
     match (from, to) {
         (DataType::Timestamp(from, _), DataType::Timestamp(to, _)) => per_second(*from) < per_second(*to),
@@ -66,7 +66,7 @@ fn widens(from: &DataType, to: &DataType) -> bool {
     }
 }
 
-/// Brings columns of Parquet files to what is declared, with such casts.
+/// Adapts columns of Parquet files to the declared types, with such casts.
 #[derive(Debug)]
 pub(super) struct Adapters;
 
@@ -98,7 +98,7 @@ impl PhysicalExprAdapter for Adapter {
     }
 }
 
-/// The value in its own type, cut to what another type can hold, with fields called as that has them.
+/// The value in its own type, clamped to the range of another type, with nested fields named as in that type.
 #[derive(Debug, Eq)]
 struct Downwards {
     value: Arc<dyn PhysicalExpr>,

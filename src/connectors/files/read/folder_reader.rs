@@ -17,32 +17,32 @@ use super::seen_file::SeenFile;
 use crate::connectors::files::table::config::Config;
 use crate::connectors::files::table::listing::File;
 
-/// How often a store that is away is asked again.
+/// How often a store that does not answer is tried again.
 const RETRY: Duration = Duration::from_secs(2);
 /// How many files are read side by side, at least and at most; in between, as many as threads may read.
 const SIDE_BY_SIDE: (usize, usize) = (2, 8);
 
-/// What the reader has to tell.
+/// What the reader sends to the job.
 pub enum Event {
-    /// The records that follow are of this file; or it is passed over.
+    /// The file of the records that follow, or a file that is skipped.
     SeenFile(SeenFile),
-    /// Records of the newest file that was begun.
+    /// Records of the newest file that was started.
     Rows(OffsetBatch),
-    /// Everything is read that was there at the newest look.
+    /// All files of the newest listing were read.
     AllRead,
-    /// Nothing comes any more.
+    /// Reading has ended.
     Ended,
 }
 
 /// Where reading begins.
 pub struct Begin {
-    /// Files that were begun or passed over.
+    /// Files that were started or skipped.
     pub known: Vec<SeenFile>,
-    /// Files that are passed over, and that the commits do not know yet.
+    /// Files to skip that are not in the commits yet.
     pub passed_over: Vec<SeenFile>,
-    /// The next record.
+    /// The position of the next record.
     pub position: i64,
-    /// How often to look; `None`: once, then the end.
+    /// How often to list the folder; `None`: once, then the read ends.
     pub interval: Option<Duration>,
     /// How many threads may read.
     pub threads: usize,
@@ -55,7 +55,7 @@ pub struct Begin {
 ///    ▲                                 b.csv ▒▒ waits ├─▶ one after the other ─▶ events
 ///    └── source.monitor-interval       c.csv ▒▒ waits ┘    position: records over all files
 /// ```
-/// Several files are opened and decoded side by side, each a little ahead, and handed on in order: so positions do not depend on it.
+/// Several files are opened and decoded concurrently, each a little ahead, and sent in order: so positions do not depend on it.
 pub struct Reader {
     config: Arc<Config>,
     files: Arc<FileReader>,
@@ -65,8 +65,8 @@ pub struct Reader {
     side_by_side: usize,
     /// Files that were begun, by path.
     known: HashMap<String, SeenFile>,
-    gone: HashSet<String>,
-    /// As they were at the look before: local files that may still be written.
+    removed: HashSet<String>,
+    /// Local files that may still be written, as they were in the previous listing.
     growing: HashMap<String, SeenFile>,
     position: i64,
     events: mpsc::Sender<Result<Event>>,
@@ -75,10 +75,10 @@ pub struct Reader {
 /// The receiver is closed, or an error was sent.
 struct Closed;
 
-type Told<T = ()> = std::result::Result<T, Closed>;
+type SendResult<T = ()> = std::result::Result<T, Closed>;
 
 impl Reader {
-    /// Reads to the end, or for ever.
+    /// Reads until the end, or for ever.
     pub async fn run(
         config: Arc<Config>,
         files: FileReader,
@@ -90,22 +90,22 @@ impl Reader {
         let side_by_side = threads.clamp(SIDE_BY_SIDE.0, SIDE_BY_SIDE.1);
         let current = known.iter().rev().find(|b| b.at.is_some_and(|at| at <= position)).cloned();
         let known = known.iter().chain(&passed_over).map(|b| (b.path.clone(), b.clone())).collect();
-        let (files, gone, growing) = (Arc::new(files), HashSet::new(), HashMap::new());
-        let mut reader = Self { config, files, counters, interval, side_by_side, known, gone, growing, position, events };
+        let (files, removed, growing) = (Arc::new(files), HashSet::new(), HashMap::new());
+        let mut reader = Self { config, files, counters, interval, side_by_side, known, removed, growing, position, events };
         // An error here only says that the receiver is closed.
         let _ = reader.read(current, passed_over).await;
     }
 
-    async fn read(&mut self, current: Option<SeenFile>, passed_over: Vec<SeenFile>) -> Told {
+    async fn read(&mut self, current: Option<SeenFile>, passed_over: Vec<SeenFile>) -> SendResult {
         for begun in passed_over {
-            self.tell(Event::SeenFile(begun)).await?;
+            self.send(Event::SeenFile(begun)).await?;
         }
         if let Some(begun) = current {
-            self.go_on(&begun).await?;
+            self.resume_file(&begun).await?;
         }
         loop {
             let files = Arc::clone(&self.files);
-            let mut opened = stream::iter(self.look().await?)
+            let mut opened = stream::iter(self.find_new_files().await?)
                 .map(|file| {
                     let pieces = files.open(&file, 0);
                     std::future::ready((file, pieces))
@@ -114,32 +114,32 @@ impl Reader {
             while let Some((file, pieces)) = opened.next().await {
                 let begun = SeenFile::new(&file, Some(self.position));
                 self.known.insert(begun.path.clone(), begun.clone());
-                self.tell(Event::SeenFile(begun)).await?;
-                self.hand_on(&file, pieces, self.position).await?;
+                self.send(Event::SeenFile(begun)).await?;
+                self.forward(&file, pieces, self.position).await?;
             }
-            let Some(interval) = self.interval else { return self.tell(Event::Ended).await };
-            self.tell(Event::AllRead).await?;
+            let Some(interval) = self.interval else { return self.send(Event::Ended).await };
+            self.send(Event::AllRead).await?;
             tokio::time::sleep(interval).await;
         }
     }
 
-    async fn tell(&self, event: Event) -> Told {
+    async fn send(&self, event: Event) -> SendResult {
         self.events.send(Ok(event)).await.map_err(|_| Closed)
     }
 
-    async fn fail<T>(&self, error: Error) -> Told<T> {
+    async fn fail<T>(&self, error: Error) -> SendResult<T> {
         let _ = self.events.send(Err(error)).await;
         Err(Closed)
     }
 
-    /// Hands on what is read of a file whose first record is at `first`.
-    async fn hand_on(&mut self, file: &File, mut pieces: mpsc::Receiver<Result<OffsetBatch>>, first: i64) -> Told {
+    /// Sends the batches of a file whose first record is at position `first`.
+    async fn forward(&mut self, file: &File, mut pieces: mpsc::Receiver<Result<OffsetBatch>>, first: i64) -> SendResult {
         while let Some(piece) = pieces.recv().await {
             match piece {
                 Ok(piece) => {
                     let piece = shifted(piece, first);
                     self.position = piece.next;
-                    self.tell(Event::Rows(piece)).await?;
+                    self.send(Event::Rows(piece)).await?;
                 }
                 Err(e) => return self.broken(file, e).await,
             }
@@ -147,41 +147,41 @@ impl Reader {
         Ok(())
     }
 
-    async fn broken(&mut self, file: &File, error: Error) -> Told {
+    async fn broken(&mut self, file: &File, error: Error) -> SendResult {
         let path = &file.meta.location;
         if matches!(self.config.store.objects.head(path).await, Err(object_store::Error::NotFound { .. })) {
-            self.gone.insert(path.to_string());
+            self.removed.insert(path.to_string());
             self.warn(format!("{path} is gone before it was read to its end"));
             return Ok(());
         }
-        // Of a record the error says where it stands.
+        // The error of a record names its place already.
         let placed = error.subjects().iter().any(|subject| matches!(subject, Subject::Table(_)));
         let unread =
             |error: Error| error.context(format!("{} cannot be read", self.config.location.show(path))).in_table(&self.config.table);
         self.fail(if placed { error } else { unread(error) }).await
     }
 
-    /// Reads what is left of a file that was begun before a restart.
-    async fn go_on(&mut self, begun: &SeenFile) -> Told {
+    /// Reads the rest of a file that was started before a restart.
+    async fn resume_file(&mut self, begun: &SeenFile) -> SendResult {
         let first = begun.at.unwrap_or(self.position);
         let skip = self.position - first;
         let files = self.list().await?;
         match files.into_iter().find(|f| f.meta.location.as_ref() == begun.path) {
             Some(file) if begun.is(&file) => {
                 let pieces = self.files.open(&file, skip);
-                return self.hand_on(&file, pieces, first).await;
+                return self.forward(&file, pieces, first).await;
             }
             Some(_) => self.warn(format!("{} has changed since its first {skip} records were read; no more of it is", begun.path)),
             None => {
-                self.gone.insert(begun.path.clone());
+                self.removed.insert(begun.path.clone());
                 self.warn(format!("{} is gone; its first {skip} records were read", begun.path));
             }
         }
         Ok(())
     }
 
-    /// The files, waiting while the store is away.
-    async fn list(&self) -> Told<Vec<File>> {
+    /// Lists the files, and retries while the store does not answer.
+    async fn list(&self) -> SendResult<Vec<File>> {
         loop {
             match self.config.files().await {
                 Ok(files) => return Ok(files),
@@ -197,20 +197,20 @@ impl Reader {
         }
     }
 
-    /// New files that are finished, oldest first.
-    async fn look(&mut self) -> Told<Vec<File>> {
+    /// Returns new files that are complete, oldest first.
+    async fn find_new_files(&mut self) -> SendResult<Vec<File>> {
         let files = self.list().await?;
         if files.is_empty() && self.interval.is_none() && self.known.is_empty() {
-            // One look, and nothing there: most likely the path is wrong.
+            // A single listing found nothing: most likely the path is wrong.
             if let Err(e) = self.config.list().await {
                 return self.fail(e).await;
             }
         }
         let there: HashSet<&str> = files.iter().map(|f| f.meta.location.as_ref()).collect();
-        let gone: Vec<String> = self.known.keys().filter(|p| !there.contains(p.as_str()) && !self.gone.contains(*p)).cloned().collect();
+        let gone: Vec<String> = self.known.keys().filter(|p| !there.contains(p.as_str()) && !self.removed.contains(*p)).cloned().collect();
         if let Some(one) = gone.first() {
             self.warn(format!("{} files that were read are gone, such as {one}", gone.len()));
-            self.gone.extend(gone);
+            self.removed.extend(gone);
         }
         let (mut new, mut growing) = (Vec::new(), HashMap::new());
         for file in files {
@@ -223,7 +223,7 @@ impl Reader {
                     self.known.insert(path.clone(), begun);
                     self.warn(format!("{path} has changed after it was read; it is not read again"));
                 }
-                // An object is there as a whole, or not. A local file may still be written.
+                // An object is complete or absent. A local file may still be written.
                 None if self.interval.is_none() || !self.config.store.local || self.growing.get(&path) == Some(&now) => new.push(file),
                 None => {
                     growing.insert(path, now);
@@ -241,7 +241,7 @@ impl Reader {
     }
 }
 
-/// A piece whose positions count from its file's first record, as one whose positions count over all files.
+/// Shifts the positions of a batch from those in its file to those over all files.
 fn shifted(piece: OffsetBatch, first: i64) -> OffsetBatch {
     let rejected = piece.rejected.into_iter().map(|r| Rejected { position: r.position + first, ..r });
     OffsetBatch {

@@ -1,4 +1,4 @@
-//! A folder as a stream: files in the order in which they were finished, each of them once.
+//! A folder as a stream: files in the order in which they were completed, each of them once.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,24 +16,24 @@ use super::file_reader::{FileReader, PARTITION};
 use super::folder_reader::{Begin, Event, Reader};
 use crate::connectors::files::table::config::Config;
 
-/// How many pieces wait for the job.
+/// How many batches wait for the job.
 const AHEAD: usize = 8;
 
-/// What the job takes of a [`Reader`].
+/// The source reader of a folder, fed by a [`Reader`].
 pub struct FilesReader {
     events: mpsc::Receiver<Result<Event>>,
     task: JoinHandle<()>,
     waiting: VecDeque<OffsetBatch>,
-    /// The first record that was not handed out.
+    /// The first record that was not returned.
     position: i64,
     at_end: bool,
     ended: bool,
     paused: bool,
-    /// Bytes that one answer has, and a piece more at most.
+    /// The size limit of one answer, exceeded by one batch at most.
     max_bytes: usize,
 }
 
-/// What an answer may still take.
+/// The remaining limits of an answer.
 struct Room {
     rows: usize,
     bytes: usize,
@@ -61,7 +61,7 @@ impl FilesReader {
         Ok(())
     }
 
-    /// Moves what waits into an answer, as far as there is room.
+    /// Moves waiting batches into an answer, up to its limits.
     fn hand_out(&mut self, fetched: &mut Fetched, left: &mut Room) {
         while left.rows > 0
             && left.bytes > 0

@@ -1,7 +1,8 @@
-//! Times in the 96 bits that older writers of Parquet use: nanoseconds of a Julian day.
+//! Timestamps of 96 bits (INT96), which older writers of Parquet use: nanoseconds of a Julian day.
 //!
-//! Arrow makes 64 bits of them, which wrap around far from now, and so turns a time that SQL does not have into one that it has. Hence a file's
-//! metadata call such a column 12 bytes (`renamed_parquet.rs`), and they become times here, where those beyond the calendar stay beyond it.
+//! Arrow converts them to 64 bits, which wrap around for times far away, and so turns a time that SQL cannot represent into one that it
+//! can. Hence the file's metadata is changed to declare 12 bytes (`renamed_parquet.rs`), which this module converts to times; those beyond
+//! the calendar stay beyond it.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -21,15 +22,15 @@ use datafusion::physical_expr_adapter::{PhysicalExprAdapter, PhysicalExprAdapter
 
 use super::exact_casts::ExactCastAdapters;
 
-/// How many bytes such a time has.
+/// The size of such a time in bytes.
 pub(super) const WIDTH: i32 = 12;
-/// The field id by which such a column is known among others of 12 bytes. Writers do not number fields below zero.
+/// The field id that marks such a column among others of 12 bytes. Writers use no negative field ids.
 pub(super) const FIELD_ID: i32 = i32::MIN;
 
 const JULIAN_DAY_OF_EPOCH: i64 = 2_440_588;
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
-/// Columns of a file as a table sees them: 12 bytes that are a time are one.
+/// Returns the columns of a file with timestamps for the marked 12 bytes.
 pub(super) fn with_times(fields: &Fields) -> Fields {
     fields.iter().map(with_time).collect()
 }
@@ -53,8 +54,8 @@ fn with_time(field: &FieldRef) -> FieldRef {
     Arc::new(field.as_ref().clone().with_data_type(data_type).with_metadata(metadata))
 }
 
-/// Rewrites what is asked of a table to what is asked of one of its files, as [`ExactCastAdapters`] does, with such times read
-/// from their bytes.
+/// Rewrites expressions over a table to expressions over one of its files, as [`ExactCastAdapters`] does, with such times decoded from
+/// their bytes.
 #[derive(Debug)]
 pub(super) struct Int96Adapters;
 
@@ -93,7 +94,7 @@ impl PhysicalExprAdapter for Adapter {
     }
 }
 
-/// Bytes as times. Does not convert the statistics of a file, which sort in another order.
+/// Decodes bytes as times. Does not convert the statistics of a file, which sort in another order.
 #[derive(Debug, Eq)]
 struct Int96Times {
     bytes: Arc<dyn PhysicalExpr>,
@@ -149,7 +150,7 @@ impl PhysicalExpr for Int96Times {
     }
 }
 
-/// The same column with times for their bytes, also in rows, arrays and maps.
+/// Decodes the times of a column, also in rows, arrays and maps.
 fn times(array: &ArrayRef, to: &DataType) -> DfResult<ArrayRef> {
     Ok(match (array.data_type(), to) {
         (DataType::FixedSizeBinary(WIDTH), DataType::Timestamp(TimeUnit::Microsecond, None)) => {
@@ -178,7 +179,7 @@ fn row(row: &StructArray, fields: &Fields) -> DfResult<StructArray> {
     Ok(StructArray::try_new_with_length(fields, columns, row.nulls().cloned(), row.len())?)
 }
 
-/// The field with the type that its values have: of a row the reader may have left fields out.
+/// Returns the field with the type of its values: the reader may have left out fields of a row.
 fn fitting(field: &FieldRef, values: &ArrayRef) -> FieldRef {
     if field.data_type() == values.data_type() {
         return Arc::clone(field);
@@ -191,7 +192,7 @@ fn micros(bytes: &FixedSizeBinaryArray) -> TimestampMicrosecondArray {
     TimestampMicrosecondArray::new(values.collect(), bytes.nulls().cloned())
 }
 
-/// The time in microseconds since 1970, beyond the calendar if it is so.
+/// Returns the time in microseconds since 1970, beyond the calendar if it is so.
 fn micros_of(bytes: &[u8]) -> i64 {
     let Some((nanos, day)) = bytes.split_first_chunk::<8>().and_then(|(nanos, day)| Some((nanos, day.first_chunk::<4>()?))) else {
         return i64::MAX;

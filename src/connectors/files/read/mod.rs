@@ -1,4 +1,4 @@
-//! Files as rows: for queries that end, for jobs, to show the newest ones, and to find out columns.
+//! Reads files: for queries that end, for jobs, for previews of the newest records, and to infer columns.
 
 pub(super) mod arrow_blocks;
 pub(super) mod avro_blocks;

@@ -1,4 +1,4 @@
-//! Fields of rows, arrays and maps of a file under the names that they are declared by, where only letters' case differs; unions as text.
+//! Renames nested fields of a file to the declared names, where only the case differs; reads unions as text.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::common::Result;
 
 use super::column_names;
 
-/// The type of a file's column with the fields called as they are declared; nothing where that is not clear.
+/// Returns the type of a file's column with its fields named as declared; unchanged where that is ambiguous.
 pub(super) fn called(file: &DataType, declared: &DataType) -> DataType {
     match (file, declared) {
         (DataType::Struct(fields), DataType::Struct(declared)) => {
@@ -32,7 +32,7 @@ pub(super) fn called(file: &DataType, declared: &DataType) -> DataType {
     }
 }
 
-/// Refuses a column in which it is not clear which field is the declared one.
+/// Checks that each declared field matches only one field of a column.
 ///
 /// # Errors
 /// Names the fields.
@@ -60,7 +60,7 @@ pub(super) fn check(file: &DataType, declared: &DataType) -> Result<()> {
     }
 }
 
-/// The same of the columns of a file, which are called like this.
+/// Checks the same for the columns of a file, which have these names in the table.
 ///
 /// # Errors
 /// Names the column and the fields.
@@ -82,7 +82,7 @@ fn within(field: &FieldRef, declared: &FieldRef) -> FieldRef {
     Arc::new(field.as_ref().clone().with_data_type(called(field.data_type(), declared.data_type())))
 }
 
-/// A column whose fields are called as they are declared, and in which what may be of several types is its text.
+/// Returns a column whose fields are named as declared, with unions as text.
 pub(super) fn relabeled(column: ArrayRef, declared: &DataType) -> ArrayRef {
     let to = called(column.data_type(), declared);
     if to == *column.data_type() {
@@ -104,7 +104,7 @@ fn typed(data: ArrayData, to: &DataType) -> Option<ArrayData> {
     data.into_builder().data_type(to.clone()).child_data(children?).build().ok()
 }
 
-/// Values of one of several types as texts.
+/// Converts the values of a union to text.
 fn texts(unions: &ArrayRef) -> Option<StringArray> {
     let unions = unions.as_any().downcast_ref::<UnionArray>()?;
     let options = FormatOptions::default();

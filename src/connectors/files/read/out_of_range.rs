@@ -1,4 +1,4 @@
-//! Rows of Parquet, Arrow and Avro files that hold what SQL's types cannot: times beyond the calendar, numbers of too many digits.
+//! Finds rows of Parquet, Arrow and Avro files that SQL's types cannot represent: times beyond the calendar, numbers of too many digits.
 
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::filter_record_batch;
@@ -6,7 +6,7 @@ use arrow::datatypes::DataType;
 
 use crate::common::{Result, calendar, floor};
 
-/// The rows of a batch that are bad records, in order, and the error of the first column that has some.
+/// Returns the bad rows of a batch, in order, and the error of the first column that has some.
 pub(super) fn bad_rows(batch: &RecordBatch) -> Option<(Vec<usize>, String)> {
     let (mut rows, mut why) = (Vec::new(), None);
     for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
@@ -31,7 +31,7 @@ fn what(data_type: &DataType) -> &'static str {
     }
 }
 
-/// A batch without some of its rows, which are in order.
+/// Removes rows from a batch; their indices are in order.
 ///
 /// # Errors
 /// When Arrow refuses the batch.

@@ -1,9 +1,9 @@
-//! The last records of the newest files, to show them.
+//! Reads the last records of the newest files, for previews.
 //!
 //! ```text
 //!   by modification time    a.csv    c.csv    b.csv          the newest first, until there are enough records
-//!                           not      all      its end        text that is not packed: from a place at which a record begins (tail.rs)
-//!                           opened   of it    ▒▒▒▒▒▒         Parquet: rows that its metadata counts; all else: to the end
+//!                           not      all      its end        uncompressed text: from the beginning of a record (backward_scan.rs)
+//!                           opened   of it    ▒▒▒▒▒▒         Parquet: rows that its metadata counts; others: to the end
 //! ```
 
 use std::collections::{BTreeMap, VecDeque};
@@ -32,17 +32,17 @@ use crate::connectors::files::table::listing::File;
 use crate::connectors::files::text::backward_scan::{Reach, record_start};
 use crate::connectors::files::text::record_splitter::LONGEST;
 
-/// How many bytes at the end of a file are looked at first, and at most before it is read from its beginning.
+/// How many bytes at the end of a file are searched first, and at most before it is read from its beginning.
 const END: (u64, u64) = (256 << 10, 64 << 20);
-/// How much more is looked at when that were too few records.
+/// The factor by which more is searched when there were too few records.
 const FURTHER: u64 = 8;
-/// How far quotes are looked for.
+/// How far back the search for quotes goes.
 const REACH: Reach = Reach { block: 4 << 20, longest: LONGEST as u64 };
 /// Rows per batch.
 const BATCH: usize = 8192;
 
-/// The last records of a table's newest files, the newest last: of text `file`, `byte`, `raw` and `decoded`, which is NULL if the record
-/// cannot be read, with a warning that names one of them; of other files the declared columns.
+/// Returns the last records of a table's newest files, the newest last: for text `file`, `byte`, `raw` and `decoded`, which is NULL if the
+/// record cannot be read, with a warning that names one of them; for other files the declared columns.
 ///
 /// # Errors
 /// When there are no files, or one cannot be opened.
@@ -76,7 +76,7 @@ struct Seen {
     decoded: Option<String>,
 }
 
-/// Records that cannot be read: how many, and the newest of them.
+/// Records that cannot be read: their number, and the newest of them.
 #[derive(Debug, Default)]
 struct Bad {
     count: usize,
@@ -108,11 +108,11 @@ async fn last_records(config: &Config, reader: &FileReader, file: &File, wanted:
     Ok((0..).zip(records).map(seen).collect())
 }
 
-/// The last records of a file, from no further back than needed.
+/// Reads the last records of a file, from no further back than needed.
 async fn last_lines(config: &Config, file: &File, whole: TextScan, wanted: usize) -> Result<Option<Last>> {
     let plain = whole.compression == FileCompressionType::UNCOMPRESSED && !whole.values;
     let (mut size, most) = END;
-    // What comes first may be the line that names the columns.
+    // The first record may be the header.
     let enough = wanted + usize::from(whole.header);
     while plain && size <= most && size < file.meta.size {
         let from = file.meta.size - size;
@@ -128,7 +128,7 @@ async fn last_lines(config: &Config, file: &File, whole: TextScan, wanted: usize
     text_records::last(config, &file.meta, whole, wanted).await
 }
 
-/// The path below the folder that the table names.
+/// Returns the path of a file below the folder that the table names.
 fn below(config: &Config, file: &File) -> String {
     let parts: Vec<_> = file.meta.location.prefix_match(&config.location.base).into_iter().flatten().collect();
     match parts.as_slice() {
@@ -149,7 +149,7 @@ fn shown(records: &VecDeque<Seen>) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns.into_iter().map(|(.., column)| column).collect())?)
 }
 
-/// The last rows of files that are no text.
+/// Reads the last rows of files that are not text.
 async fn last_rows(config: &Config, table: &FilesTable, columns: &[FieldRef], mut files: Vec<File>, wanted: usize) -> Result<RecordBatch> {
     let session = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(1).with_batch_size(BATCH));
     let mut found: VecDeque<RecordBatch> = VecDeque::new();
@@ -179,7 +179,7 @@ fn count(batches: &VecDeque<RecordBatch>) -> usize {
     batches.iter().map(RecordBatch::num_rows).sum()
 }
 
-/// Drops rows in front until there are no more than these.
+/// Drops the oldest rows until at most this many remain.
 fn keep(batches: &mut VecDeque<RecordBatch>, most: usize) {
     let mut over = count(batches).saturating_sub(most);
     while over > 0 {

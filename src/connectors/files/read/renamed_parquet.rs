@@ -1,7 +1,7 @@
-//! Parquet files whose columns are not called as the table's: two of one name, or in another case, also fields of rows; and those with times of
-//! 96 bits, which are read as bytes (`int96_times.rs`).
+//! Opens Parquet files under the table's column names, where those of the file are duplicates or differ in case (nested fields as well),
+//! and those with INT96 times, which are read as bytes (`int96_times.rs`).
 //!
-//! Readers of Parquet go by the names and types in a file's metadata, so these are changed there.
+//! Readers of Parquet use the names and types in a file's metadata, so this module changes them there.
 
 use std::fmt;
 use std::ops::Range;
@@ -33,10 +33,10 @@ use crate::common::{Error, Result};
 use super::column_names;
 use super::int96_times;
 
-/// The bytes behind the metadata in a file: its length, and a magic number.
+/// The bytes after the metadata in a file: its length, and a magic number.
 const FOOTER: usize = 8;
 
-/// Opens files with their columns called as [`column_names::names`] says.
+/// Opens files with their columns named as by [`column_names::names`].
 #[derive(Debug)]
 pub(super) struct RenamedParquet {
     inner: Arc<dyn ParquetFileReaderFactory>,
@@ -92,7 +92,7 @@ impl AsyncFileReader for Reader {
     }
 }
 
-/// The columns of a file with duplicate names, under unique names; `None` if there are no duplicates.
+/// Returns the columns of a file with duplicate names, under unique names; `None` if there are no duplicates.
 ///
 /// # Errors
 /// When the file cannot be opened.
@@ -106,7 +106,7 @@ pub(super) async fn apart(objects: Arc<dyn ObjectStore>, file: &ObjectMeta) -> R
     Ok(Some(int96_times::with_times(&schema.fields)))
 }
 
-/// The same metadata with columns of other names and types; `None` if they are what they should be.
+/// Returns metadata with the changed names and types of columns; `None` if nothing changes.
 fn called(found: &ParquetMetaData, declared: &[FieldRef]) -> ParquetResult<Option<ParquetMetaData>> {
     let file = found.file_metadata();
     let root = file.schema_descr().root_schema();
@@ -127,7 +127,7 @@ fn called(found: &ParquetMetaData, declared: &[FieldRef]) -> ParquetResult<Optio
         return Ok(None);
     }
     let root = Type::group_type_builder(root.name()).with_fields(fields).build()?;
-    // Arrow's own account of the columns has the names of before.
+    // The embedded Arrow schema has the old names.
     let notes = file.key_value_metadata().map(|all| all.iter().filter(|note| note.key != ARROW_SCHEMA_META_KEY).cloned().collect());
     let by = file.created_by().map(str::to_string);
     let orders = file.column_orders().cloned();
@@ -139,7 +139,7 @@ fn called(found: &ParquetMetaData, declared: &[FieldRef]) -> ParquetResult<Optio
     ParquetMetaDataReader::decode_metadata_with_options(&bytes[..end], Some(&options)).map(Some)
 }
 
-/// A column under another name, with fields of rows, arrays and maps called as they are declared.
+/// Returns a column under another name, with nested fields named as declared.
 fn renamed(column: &Type, name: &str, declared: Option<&DataType>) -> ParquetResult<Type> {
     let info = column.get_basic_info();
     let id = info.has_id().then(|| info.id());
@@ -180,7 +180,7 @@ fn below(fields: &[TypePtr], declared: Option<&DataType>) -> ParquetResult<Vec<T
             let of = |name: &str| declared.find(name).map(|(_, field)| field.data_type());
             fields.iter().zip(&names).map(|(field, name)| renamed(field, name, of(name)).map(Arc::new)).collect()
         }
-        // A list is a group of one that is repeated, which is a group of one.
+        // A list is a group with one repeated group, which has one field.
         (Some(DataType::List(element)), [only]) if only.is_group() && only.get_fields().len() == 1 => {
             let inner = only.get_fields().iter().map(|inner| renamed(inner, inner.name(), Some(element.data_type())).map(Arc::new));
             Ok(vec![Arc::new(with_fields(only, inner.collect::<ParquetResult<_>>()?)?)])

@@ -1,4 +1,4 @@
-//! The files of a table as DataFusion reads them, for queries that end.
+//! Scans the files of a table with DataFusion, for queries that end.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ use crate::connectors::files::table::listing::File;
 /// A table on files, read by DataFusion.
 ///
 /// ```text
-///   list ─▶ prune by what paths say ─▶ files that are read alike ─▶ DataSourceExec ─▶ cast, reorder, NULL ─┬▶ UnionExec
+///   list ─▶ prune by path, metadata ─▶ files that are read alike ─▶ DataSourceExec ─▶ cast, reorder, NULL ─┬▶ UnionExec
 ///           partitions, file.*          shape.rs                     Parquet prunes by    only where a     │
 ///                                                                    its statistics       reader does not ─┘
 /// ```
@@ -50,30 +50,30 @@ use crate::connectors::files::table::listing::File;
 pub struct FilesTable {
     config: Arc<Config>,
     schema: SchemaRef,
-    /// Rows of files that are no text are looked at while they are read.
+    /// Rows of files that are not text are checked while they are read.
     checked: bool,
 }
 
 impl FilesTable {
-    /// The files of a table whose columns are `schema`.
+    /// Creates a table of files, with the columns `schema`.
     pub fn new(config: Arc<Config>, schema: SchemaRef) -> Self {
         Self { config, schema, checked: true }
     }
 
-    /// The same for a reader that says itself which file an error is of, and which rows are bad.
+    /// The same without checks, for a caller that adds the file to errors and finds bad rows itself.
     pub fn unchecked(self) -> Self {
         Self { checked: false, ..self }
     }
 
-    /// Columns by their places.
+    /// Returns columns by their indices.
     ///
     /// # Errors
-    /// When there is no such place.
+    /// When an index is out of range.
     pub fn columns(&self, indices: &[usize]) -> Result<Vec<FieldRef>> {
         Ok(self.schema.project(indices)?.fields().to_vec())
     }
 
-    /// A plan over these files.
+    /// Plans a scan of these files.
     ///
     /// # Errors
     /// When one of them cannot be opened.
@@ -153,7 +153,7 @@ impl FilesTable {
         let Some(scan) = plan.downcast_ref::<DataSourceExec>().and_then(|scan| scan.data_source().downcast_ref::<FileScanConfig>()) else {
             return Err(Error::internal("files are read by something else than a scan of files").into());
         };
-        // Values are looked at as what they are declared, so they are cast below.
+        // Filters apply to the declared types, so values are cast below them.
         let named = self.called_as_declared(scan.file_source());
         let fitted = projection.as_ref().map(|exprs| named.try_pushdown_projection(exprs)).transpose()?.flatten();
         let above = projection.filter(|_| fitted.is_none());
@@ -168,7 +168,7 @@ impl FilesTable {
         }
     }
 
-    /// A source of Parquet files over files whose columns are called as the table's.
+    /// Returns a Parquet source that names the files' columns as the table does.
     fn called_as_declared(&self, source: &Arc<dyn FileSource>) -> Arc<dyn FileSource> {
         let parquet = source.downcast_ref::<ParquetSource>();
         let Some((parquet, opened)) = parquet.and_then(|parquet| Some((parquet, parquet.parquet_file_reader_factory()?))) else {
@@ -178,7 +178,7 @@ impl FilesTable {
         Arc::new(parquet.clone().with_parquet_file_reader_factory(Arc::new(renamed)))
     }
 
-    /// Leaves files out of which paths and metadata tell that no row passes the filters.
+    /// Prunes files in which no row can pass the filters, by their paths and metadata.
     fn prune(&self, session: &dyn Session, files: Vec<File>, filters: &[Expr]) -> DfResult<Vec<File>> {
         let known = |name: &str| self.config.path_columns.iter().any(|f| f.name() == name);
         let filters: Vec<&Expr> =
@@ -194,7 +194,7 @@ impl FilesTable {
         let paths = RecordBatch::try_new(schema, columns)?;
         let mut keep = vec![true; files.len()];
         for filter in filters {
-            // What cannot be judged here is judged row by row above the scan.
+            // A filter that cannot be evaluated here is evaluated row by row above the scan.
             let Ok(expr) = session.create_physical_expr(filter.clone(), &df_schema) else { continue };
             let Ok(passes) = expr.evaluate(&paths).and_then(|v| v.into_array(files.len())) else { continue };
             let Some(passes) = passes.as_boolean_opt() else { continue };
@@ -204,7 +204,7 @@ impl FilesTable {
     }
 }
 
-/// Brings what a reader yields into the order and types that are wanted; what files lack is NULL.
+/// Brings the columns of a reader into the wanted order and types; columns that files lack are NULL.
 fn fit(plan: Arc<dyn ExecutionPlan>, wanted: &[FieldRef], places: &[Option<usize>]) -> DfResult<Arc<dyn ExecutionPlan>> {
     match fit_exprs(&plan.schema(), wanted, places)? {
         Some(exprs) => Ok(Arc::new(ProjectionExec::try_new(exprs.iter().cloned(), plan)?)),
@@ -212,7 +212,7 @@ fn fit(plan: Arc<dyn ExecutionPlan>, wanted: &[FieldRef], places: &[Option<usize
     }
 }
 
-/// The values that are wanted of what a reader yields; `None` if it yields just them.
+/// Returns the wanted expressions over the columns of a reader; `None` if the reader yields them as they are.
 fn fit_exprs(has: &Schema, wanted: &[FieldRef], places: &[Option<usize>]) -> DfResult<Option<ProjectionExprs>> {
     if places.iter().all(Option::is_some)
         && has.fields().iter().zip(wanted).all(|(has, wants)| has.data_type() == wants.data_type() && has.name() == wants.name())

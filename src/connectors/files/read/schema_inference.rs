@@ -24,14 +24,14 @@ use crate::connectors::files::table::listing::{self, File};
 
 /// How many files are opened; all of them are listed.
 const OPENED: usize = 32;
-/// How many records of each are looked at to find types out, as in DuckDB, and how many bytes.
+/// How many records of each are sampled to infer types, as in DuckDB, and how many bytes.
 const SAMPLE: usize = 20_480;
 const SAMPLED_BYTES: usize = 32 << 20;
 
-/// Finds out the columns of a table: those of its files' content, then those that its paths name.
+/// Infers the columns of a table: those of its files' content, then those that its paths name.
 ///
 /// # Errors
-/// When there are no files, or those that there are contradict each other.
+/// When there are no files, or they contradict each other.
 pub async fn infer(table: &TableSpec, buckets: &Buckets) -> Result<Inferred> {
     let config = Config::read(table, buckets)?;
     let files = config.list().await?;
@@ -46,7 +46,7 @@ pub async fn infer(table: &TableSpec, buckets: &Buckets) -> Result<Inferred> {
     let from_path =
         partitions.iter().map(|(name, data_type)| InferredColumn { name: name.clone(), data_type: data_type.clone(), nullable: true });
     let own = content.iter().filter(|f| !partitions.iter().any(|(name, _)| name == f.name()));
-    // What one file always has may be missing in the next.
+    // A column without NULL in one file may have some in the next.
     let own = own.map(|f| InferredColumn { name: f.name().clone(), data_type: sql_type(f.data_type()), nullable: true });
     let found_in = match (files.len(), opened.len()) {
         (1, _) => "in 1 file".to_string(),
@@ -61,7 +61,7 @@ pub async fn infer(table: &TableSpec, buckets: &Buckets) -> Result<Inferred> {
     })
 }
 
-/// The first, the last and some in between.
+/// Returns the first, the last and some files in between.
 fn sample(files: &[File]) -> Vec<File> {
     if files.len() <= OPENED {
         return files.to_vec();
@@ -69,7 +69,7 @@ fn sample(files: &[File]) -> Vec<File> {
     (0..OPENED).filter_map(|i| files.get(i * (files.len() - 1) / (OPENED - 1)).cloned()).collect()
 }
 
-/// The columns of these files, each of a type that holds what was seen of it in all of them.
+/// Infers the columns of these files, each with a type that holds its values in all of them.
 async fn content(config: &Config, files: &[File]) -> Result<Fields> {
     let session = SessionStateBuilder::new().build();
     let (mut merged, mut names) = (Fields::empty(), None);
@@ -108,14 +108,14 @@ async fn content(config: &Config, files: &[File]) -> Result<Fields> {
     Ok(merged)
 }
 
-/// The columns of a file in SQL's types, under unique names.
+/// Returns the columns of a file with SQL types and unique names.
 fn once_each(fields: &Fields) -> Result<Fields> {
     let theirs: Vec<String> = fields.iter().map(|field| field.name().clone()).collect();
     let names = column_names::names(&theirs, &[])?;
     Ok(sql_fields(fields).iter().zip(names).map(|(field, name)| field.as_ref().clone().with_name(name)).collect())
 }
 
-/// The columns of a CSV file; `known`: as the first file names them.
+/// Infers the columns of a CSV file; `known`: the names from the first file.
 async fn csv(config: &Config, file: &File, known: &mut Option<Vec<String>>) -> Result<Fields> {
     let (mut first, mut below, mut bound): (Option<Vec<String>>, Vec<DataType>, _) = (None, Vec::new(), Bound::default());
     text_records::sample(config, &file.meta, false, |record| {
@@ -128,7 +128,7 @@ async fn csv(config: &Config, file: &File, known: &mut Option<Vec<String>>) -> R
             (Some(_), Some(fields)) if fields.len() == below.len() => {
                 below.iter_mut().zip(&fields).for_each(|(wide, value)| *wide = widen::text(wide, &guess(config, value)));
             }
-            // A row that is bad for every reader.
+            // The row is bad for every reader.
             _ => {}
         }
         bound.wants_more(record)
@@ -157,7 +157,7 @@ fn guess(config: &Config, value: &str) -> DataType {
     if config.format.csv.is_null(value) { DataType::Null } else { formats::csv::guess(value) }
 }
 
-/// The columns of a JSON file.
+/// Infers the columns of a JSON file.
 async fn json(config: &Config, file: &File) -> Result<Fields> {
     let values = text_records::has_values_over_lines(config, &file.meta).await?;
     let (mut merged, mut records, mut good, mut bound) = (Fields::empty(), 0, 0, Bound::default());
@@ -176,7 +176,7 @@ async fn json(config: &Config, file: &File) -> Result<Fields> {
     Ok(merged)
 }
 
-/// How much of a file is looked at.
+/// The limit of a sample.
 #[derive(Debug, Default)]
 struct Bound {
     records: usize,
@@ -191,7 +191,7 @@ impl Bound {
     }
 }
 
-/// Keys of `key=value` folders, with their types.
+/// Infers the keys of `key=value` folders, with their types.
 fn partitions(config: &Config, files: &[File]) -> Result<Vec<(String, DataType)>> {
     let mut all: Vec<(String, DataType)> = Vec::new();
     for (key, _) in files.iter().flat_map(|file| &file.partitions) {

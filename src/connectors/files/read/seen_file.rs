@@ -1,4 +1,4 @@
-//! Which files a job has read, as its commits keep it.
+//! The files that a job has read, as its commits store them.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,22 +6,21 @@ use crate::common::{Error, Result};
 
 use crate::connectors::files::table::listing::File;
 
-/// A file that the job has begun to read, or passes over: a line that its commits keep.
+/// A file that the job has started to read, or skips: a line in its commits.
 ///
 /// ```text
 ///   position   0 ............ 1000 ........ 1700 ...
 ///   file       a.csv          b.csv         c.csv        {"path":"b.csv","at":1000,...}
 /// ```
-/// Positions count records over all files, those that cannot be read too, so a position and these lines tell which record of which
-/// file is the next one.
+/// Positions count records over all files, including bad records, so a position and these lines identify the next record and its file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SeenFile {
-    /// Where it is in its store.
+    /// Its path in its store.
     pub path: String,
     size: u64,
     /// In milliseconds since 1970.
     modified: i64,
-    /// The position of its first record; `None`: it is not read.
+    /// The position of its first record; `None`: the file is skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<i64>,
 }
@@ -33,15 +32,15 @@ impl SeenFile {
         Self { path: meta.location.to_string(), size: meta.size, modified: meta.last_modified.timestamp_millis(), at }
     }
 
-    /// Reads a line back.
+    /// Parses a line.
     ///
     /// # Errors
-    /// When it is none.
+    /// When the line is invalid.
     pub fn parse(line: &str) -> Result<Self> {
         serde_json::from_str(line).map_err(|e| Error::state("the commits name a file in a way that cannot be read").with_source(e))
     }
 
-    /// Whether the file is still as it was.
+    /// Whether the file is unchanged.
     pub fn is(&self, file: &File) -> bool {
         Self::new(file, self.at) == *self
     }

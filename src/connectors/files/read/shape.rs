@@ -1,4 +1,4 @@
-//! Files that are read alike: same columns in the same places, same compression.
+//! Groups files that are read alike: same columns in the same order, same compression.
 
 use std::sync::Arc;
 
@@ -18,29 +18,29 @@ use crate::connectors::files::table::config::Config;
 use crate::connectors::files::table::format::{Header, Kind};
 use crate::connectors::files::table::listing::File;
 
-/// How many files are looked at once.
+/// How many files are opened concurrently.
 const AT_ONCE: usize = 32;
 
-/// How a file has to be read; files of one shape can be read by one plan node.
+/// How a file is read; one plan node can read all files of one shape.
 ///
-/// Parquet and JSON name their columns in every file or row, and their readers look them up by name and fill in NULL. Of the others the
-/// first line of a file, or its schema, says which column stands where: such files are put together by what they say, and what differs
-/// from the table is made good above them.
+/// Parquet and JSON name their columns in every file or row, and their readers look them up by name and fill in NULL. In other formats the
+/// first line of a file, or its schema, gives the order of columns: such files are grouped by it, and a plan above them makes up for
+/// differences from the table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shape {
-    /// How it is packed.
+    /// Its compression.
     pub compression: FileCompressionType,
-    /// Its first record is no row.
+    /// The first record is a header.
     pub header: bool,
-    /// Values of JSON go over lines.
+    /// JSON values extend over lines.
     pub values: bool,
-    /// The columns of its content as the reader is to yield them.
+    /// The columns of its content as the reader yields them.
     pub content: SchemaRef,
-    /// What the table calls them.
+    /// Their names in the table.
     pub called: Vec<String>,
 }
 
-/// Puts files together that can be read alike.
+/// Groups files by shape.
 ///
 /// # Errors
 /// When one of them cannot be opened.
@@ -58,7 +58,7 @@ pub async fn shapes(config: &Config, files: Vec<File>) -> Result<Vec<(Shape, Vec
     Ok(shapes)
 }
 
-/// How a file has to be read; `None` if it has no rows.
+/// Determines the shape of a file; `None` if it has no rows.
 ///
 /// # Errors
 /// When it cannot be opened.
@@ -75,7 +75,7 @@ pub async fn shape(config: &Config, file: &File) -> Result<Option<Shape>> {
         (Kind::Avro, _) => {
             let own = avro_blocks::check(&*config.store.objects, file).await.map_err(|e| unreadable(config, file, e))?;
             let called = called(config, own.fields()).map_err(|e| unreadable(config, file, e))?;
-            // Its reader finds columns by the names that they have in the file, and yields them as they are.
+            // The reader finds columns by their names in the file, and yields them as they are.
             let in_file = |field: &FieldRef| called.iter().position(|name| name == field.name()).and_then(|i| own.fields().get(i));
             let content: Vec<FieldRef> = config.content.iter().map(|field| Arc::clone(in_file(field).unwrap_or(field))).collect();
             let called = config.content.iter().map(|f| f.name().clone()).collect();
@@ -90,13 +90,13 @@ pub async fn shape(config: &Config, file: &File) -> Result<Option<Shape>> {
         (Kind::Arrow, _) => {
             let own = arrow_blocks::check(&*config.store.objects, file).await.map_err(|e| unreadable(config, file, e))?;
             let called = called(config, own.fields()).map_err(|e| unreadable(config, file, e))?;
-            // Its reader goes by places.
+            // The reader goes by position.
             let fields = own.fields().iter().zip(called).map(|(field, name)| field.as_ref().clone().with_name(name));
             plain(false, Arc::new(Schema::new(fields.collect::<Vec<_>>())))
         }
         (Kind::Csv, Header::Auto | Header::Names) => {
             let names = match first_line(config, file).await {
-                // What is no row is no header either: it is a bad record of the scan.
+                // An invalid first line is no header: it is a bad record of the scan.
                 Err(error) if error.kind() == ErrorKind::Data && format.header == Header::Auto => return plain(false, declared()),
                 names => names?,
             };
@@ -107,7 +107,7 @@ pub async fn shape(config: &Config, file: &File) -> Result<Option<Shape>> {
             let names = column_names::names(&names, &config.content).map_err(|e| unreadable(config, file, e))?;
             let field = |name: &String| match config.content.iter().find(|f| f.name() == name) {
                 Some(declared) => Arc::clone(declared),
-                // The others are not read, so they are not decoded.
+                // Other columns are not read, so they are not decoded.
                 None => Arc::new(Field::new(name, DataType::Utf8, true)),
             };
             plain(true, Arc::new(Schema::new(names.iter().map(field).collect::<Vec<_>>())))
@@ -115,7 +115,7 @@ pub async fn shape(config: &Config, file: &File) -> Result<Option<Shape>> {
     }
 }
 
-/// What the columns of a file are called.
+/// Returns the names of a file's columns in the table.
 fn called(config: &Config, own: &Fields) -> Result<Vec<String>> {
     let theirs: Vec<String> = own.iter().map(|f| f.name().clone()).collect();
     let called = column_names::names(&theirs, &config.content)?;
@@ -123,14 +123,14 @@ fn called(config: &Config, own: &Fields) -> Result<Vec<String>> {
     Ok(called)
 }
 
-/// The values in the first line of a CSV file; `None` if it has none.
+/// Returns the values in the first line of a CSV file; `None` if it is empty.
 pub async fn first_line(config: &Config, file: &File) -> Result<Option<Vec<String>>> {
     text_records::first(config, &file.meta).await.map_err(|e| unreadable(config, file, e))
 }
 
-/// An error with the file that it is about.
+/// Adds the file to an error.
 pub fn unreadable(config: &Config, file: &File, error: Error) -> Error {
-    // A library that says of a damaged file that this should not happen has not met one before.
+    // An "internal" error of a library about a damaged file is an error of the data.
     let error = if error.kind() == ErrorKind::Internal { Error::data(error.message()) } else { error };
     let shown = config.location.show(&file.meta.location);
     error.context(format!("{shown} cannot be read")).about(Subject::File(shown))

@@ -1,4 +1,4 @@
-//! Records that a query has passed over.
+//! Counts the records that a query has skipped.
 
 use parking_lot::Mutex;
 

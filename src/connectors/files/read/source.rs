@@ -1,4 +1,4 @@
-//! A table on files as something to read.
+//! Files as sources.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,23 +24,23 @@ use crate::connectors::files::table::listing::File;
 
 /// The files of a table.
 ///
-/// A continuous job reads them as one partition whose positions count records, in order. Which file a position is in its enumerator
-/// knows by the lines that commits keep ([`Fetched::state`](crate::connectors::Fetched::state)).
+/// A continuous job reads them as one partition whose positions count records, in order. The enumerator maps a position to a file by the
+/// lines in the commits ([`Fetched::state`](crate::connectors::Fetched::state)).
 #[derive(Debug, Clone)]
 pub struct FilesSource {
     config: Arc<Config>,
     schema: SchemaRef,
     monitor: Option<Duration>,
-    /// As streams look rows up in it; nothing if it is a stream itself.
+    /// The table as streams look rows up in it; `None` if it is a stream itself.
     snapshot: Option<Arc<dyn TableProvider>>,
     dead_letter: Option<String>,
 }
 
 impl FilesSource {
-    /// A source of the files that a table declares.
+    /// Creates a source of the files that a table declares.
     ///
     /// # Errors
-    /// Names the option that is wrong.
+    /// Names the invalid option.
     pub fn new(table: &TableSpec, buckets: &Buckets) -> Result<Self> {
         let key = "source.monitor-interval";
         let monitor = table.option(key).map(units::duration).transpose();
@@ -52,7 +52,7 @@ impl FilesSource {
             config,
             schema,
             snapshot: monitor.is_none().then_some(rows),
-            // Listing without a pause would only cost.
+            // Listing without a pause would only waste requests.
             monitor: monitor.map(|interval| interval.max(Duration::from_millis(10))),
         })
     }
@@ -110,16 +110,16 @@ impl StreamSource for FilesSource {
 struct FilesEnumerator {
     source: FilesSource,
     counters: Arc<SourceCounters>,
-    /// Files that commits know.
+    /// Files in the commits.
     seen: Vec<SeenFile>,
-    /// Files that are not to be read, and that no commit knows yet.
+    /// Files to skip that are in no commit yet.
     passed_over: Vec<SeenFile>,
-    /// Only what is there now is wanted.
+    /// Only files that exist now are read.
     until_now: bool,
 }
 
 impl FilesEnumerator {
-    /// Leaves out the files that are there and for which `old` holds.
+    /// Skips the files that exist and for which `old` holds.
     async fn pass_over(&mut self, old: impl Fn(&File) -> bool) -> Result<()> {
         let files = self.source.config.files().await?;
         self.passed_over = files.iter().filter(|f| old(f)).map(|f| SeenFile::new(f, None)).collect();

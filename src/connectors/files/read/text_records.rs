@@ -1,4 +1,4 @@
-//! Rows of text files, record by record: what cannot be read is set aside, and its neighbours are read.
+//! Reads rows from text files, record by record: a bad record is set aside, and its neighbours are read.
 
 use std::collections::VecDeque;
 use std::io::{Seek, SeekFrom};
@@ -27,25 +27,25 @@ use crate::connectors::files::text::decompress::unpacked;
 use crate::connectors::files::text::json_values::{ValueCutter, over_lines};
 use crate::connectors::files::text::record_splitter::{Cutter, Record};
 
-/// How much of a local file is read at once, in bytes.
+/// How many bytes of a local file are read at once.
 const STEP: usize = 1 << 20;
-/// How much is decoded at once, in bytes, unless that many rows come first.
+/// How many bytes are decoded at once, unless a full batch of rows comes first.
 const BATCH: usize = 4 << 20;
 
 /// What to read of a text file.
 #[derive(Debug, Clone)]
 pub struct TextScan {
-    /// The columns that stand in it, in their order.
+    /// The columns of the file, in order.
     pub content: SchemaRef,
-    /// Those that are wanted of them.
+    /// The columns and fields to read.
     pub projection: Projection,
-    /// Whether its first record names them.
+    /// Whether its first record is a header.
     pub header: bool,
-    /// Values of JSON go over lines.
+    /// JSON values extend over lines.
     pub values: bool,
-    /// How it is packed.
+    /// Its compression.
     pub compression: FileCompressionType,
-    /// Only records that begin in these bytes, which works only where no value holds a line end.
+    /// Only records that begin in these bytes; requires that no value holds a line end.
     pub range: Option<Range<u64>>,
     /// How many records to skip.
     pub skip: usize,
@@ -56,31 +56,31 @@ pub struct TextScan {
 /// Some records of a file.
 #[derive(Debug)]
 pub struct Lines {
-    /// Their rows, with the columns that are wanted.
+    /// Their rows, with the projected columns.
     pub batch: RecordBatch,
-    /// For each row which of the records it is of.
+    /// For each row the index of its record.
     pub origin: Vec<u32>,
     /// How many records there are, bad ones included.
     pub records: u32,
-    /// Those that cannot be read, in order.
+    /// Bad records, in order.
     pub bad: Vec<BadLine>,
 }
 
-/// A record that cannot be read.
+/// A record that cannot be decoded.
 #[derive(Debug)]
 pub struct BadLine {
-    /// Which of the records it is.
+    /// Its index among the records.
     pub record: u32,
-    /// The file and the line; where reading did not begin with the first one, the first byte.
+    /// The file and the line; the first byte instead, where reading did not begin with the first line.
     pub place: String,
-    /// All of it.
+    /// The whole record.
     pub text: Vec<u8>,
-    /// What is wrong with it.
+    /// Why it cannot be decoded.
     pub reason: String,
 }
 
 impl BadLine {
-    /// For people.
+    /// Describes the record for people.
     pub fn described(&self, table: &str) -> String {
         on_error::sample(&format!("table `{table}`: {}", self.place), &self.reason, &self.text)
     }
@@ -93,14 +93,14 @@ pub fn read(config: Arc<Config>, file: ObjectMeta, wanted: TextScan) -> BoxStrea
     futures::stream::once(begin).map_ok(rows).try_flatten().boxed()
 }
 
-/// The last records of a file, as they stand in it and as they are read.
+/// The last records of a file, raw and decoded.
 #[derive(Debug)]
 pub struct Last {
-    /// How many records there were before, these included.
+    /// How many records were read, these included.
     pub all: usize,
-    /// The first byte of each record, and all of it.
+    /// The first byte and the text of each record.
     pub records: Vec<(u64, Vec<u8>)>,
-    /// What is read from them.
+    /// The rows decoded from them.
     pub lines: Lines,
 }
 
@@ -131,7 +131,7 @@ pub async fn last(config: &Config, file: &ObjectMeta, wanted: TextScan, count: u
     Ok(Some(Last { all: passed, records: kept.into_iter().map(|((_, byte), record)| (byte, record)).collect(), lines }))
 }
 
-/// The values of the first record of a CSV file; `None` if there is none.
+/// Returns the values of the first record of a CSV file; `None` if there is none.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -151,7 +151,7 @@ pub async fn first(config: &Config, file: &ObjectMeta) -> Result<Option<Vec<Stri
     }
 }
 
-/// Hands out the first records of a file, as long as `more` wants them.
+/// Passes the first records of a file to `more`, as long as it returns true.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -170,7 +170,7 @@ pub async fn sample(config: &Config, file: &ObjectMeta, values: bool, mut more: 
     }
 }
 
-/// Whether a file of JSON has values that go over lines.
+/// Whether a JSON file has values that extend over lines.
 ///
 /// # Errors
 /// When it cannot be read.
@@ -179,7 +179,7 @@ pub async fn has_values_over_lines(config: &Config, file: &ObjectMeta) -> Result
     let mut beginning = Vec::new();
     while let Some(bytes) = text.bytes.next().await.transpose()? {
         beginning.extend_from_slice(bytes.strip_prefix(BYTE_ORDER_MARK).filter(|_| beginning.is_empty()).unwrap_or(&bytes));
-        // The first line, and how the next one begins.
+        // The first line, and the beginning of the next one.
         let text = beginning.trim_ascii_start();
         let next = memchr(b'\n', text).and_then(|end| text.get(end..)).is_some_and(|rest| !rest.trim_ascii_start().is_empty());
         if beginning.len() > 4 * STEP || next {
@@ -189,7 +189,7 @@ pub async fn has_values_over_lines(config: &Config, file: &ObjectMeta) -> Result
     Ok(over_lines(&beginning))
 }
 
-/// What cuts a text into records.
+/// How a text is cut into records.
 enum Cut {
     Lines(Cutter),
     Values(ValueCutter),
@@ -225,7 +225,7 @@ impl Cut {
     }
 }
 
-/// The bytes of a file on their way into records.
+/// The bytes of a file, to be cut into records.
 struct Text {
     bytes: BoxStream<'static, Result<Bytes>>,
     cutter: Cut,
@@ -237,7 +237,7 @@ struct Text {
     ended: bool,
 }
 
-/// What stands between records.
+/// What may be between records.
 #[derive(Debug, Clone, Copy)]
 struct Rule {
     csv: bool,
@@ -258,7 +258,7 @@ impl Rule {
 }
 
 impl Text {
-    /// The text from a byte on.
+    /// Opens the text from a byte on.
     async fn open(config: &Config, file: &ObjectMeta, compression: FileCompressionType, values: bool, start: u64) -> Result<Self> {
         let range = (start > 0).then_some(GetRange::Offset(start));
         let got = config.store.objects.get_opts(&file.location, GetOptions { range, ..GetOptions::default() }).await;
@@ -307,13 +307,13 @@ impl Text {
 /// A file that is being read.
 struct Reader {
     text: Text,
-    /// As messages see it: `/data/a.csv`.
+    /// Its path for messages: `/data/a.csv`.
     shown: String,
     decoder: Box<dyn Decoder>,
     schema: SchemaRef,
-    /// The range begins behind the first byte, and so inside of a line that is another's.
+    /// The range begins after the first byte, and so inside a line of the previous range.
     cut: bool,
-    /// The first record names columns.
+    /// The first record is a header.
     header: bool,
     /// Where reading begins, and where the range ends.
     offset: u64,
@@ -331,7 +331,7 @@ impl Reader {
     async fn open(config: &Config, file: &ObjectMeta, wanted: TextScan) -> Result<Self> {
         let TextScan { content, projection, header, compression, range, skip, batch_rows, values } = wanted;
         let start = range.as_ref().map_or(0, |r| r.start);
-        // The byte before tells whether a record begins exactly there.
+        // The byte before it shows whether a record begins exactly there.
         let offset = start.saturating_sub(1);
         let nullable = |(i, field): (usize, &FieldRef)| (i, Arc::new(field.as_ref().clone().with_nullable(true)));
         let columns = Projection::new(projection.iter().map(nullable));
@@ -354,12 +354,12 @@ impl Reader {
         })
     }
 
-    /// The next records; `None` behind the last.
+    /// Decodes the next records; `None` after the last.
     async fn step(&mut self) -> Result<Option<Lines>> {
         if self.fill().await? { self.decode().map(Some) } else { Ok(None) }
     }
 
-    /// Takes the next records; false behind the last.
+    /// Collects the next records; false after the last.
     async fn fill(&mut self) -> Result<bool> {
         while !self.done && !self.collect() {
             if self.text.ended {
@@ -371,7 +371,7 @@ impl Reader {
         Ok(!self.messages.is_empty())
     }
 
-    /// Takes records that are there; true if they are enough, or the range ends.
+    /// Collects records from the buffer; true if they are enough, or the range ends.
     fn collect(&mut self) -> bool {
         while let Some(record) = self.text.cutter.next(self.text.ended) {
             if std::mem::take(&mut self.cut) || !self.text.rule.is_row(record.bytes) || std::mem::take(&mut self.header) {
@@ -406,7 +406,7 @@ impl Reader {
         Ok(Lines { batch, origin, records, bad })
     }
 
-    /// Takes rows out that have no value where there has to be one, with all rows of their record.
+    /// Removes records with a NULL in a NOT NULL column, with all of their rows.
     fn without_nulls(&self, batch: RecordBatch, origin: &mut Vec<u32>, bad: &mut Vec<BadLine>) -> Result<RecordBatch> {
         for (field, column) in self.schema.fields().iter().zip(batch.columns()).filter(|(f, c)| !f.is_nullable() && c.null_count() > 0) {
             let nulls = (0..column.len()).zip(origin.iter()).filter(|(row, _)| column.is_null(*row)).map(|(_, record)| *record);

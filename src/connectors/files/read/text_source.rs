@@ -1,4 +1,4 @@
-//! Text files as DataFusion reads them for queries: side by side, large ones in ranges.
+//! Reads text files for DataFusion's queries: concurrently, large ones in ranges.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use super::skipped_records::SkippedRecords;
 use super::text_records::{self, Lines, TextScan};
 use crate::connectors::files::table::config::Config;
 
-/// Reads text by [`text_records`]. Records that cannot be read fail the query, or are counted and reported at its end.
+/// Reads text with [`text_records`]. A bad record fails the query, or is counted and reported at its end.
 #[derive(Clone)]
 pub(super) struct TextFormat {
     config: Arc<Config>,
@@ -26,7 +26,7 @@ pub(super) struct TextFormat {
 }
 
 impl TextFormat {
-    /// Files of one shape.
+    /// Creates a reader of files of one shape.
     pub(super) fn new(config: Arc<Config>, shape: &Shape) -> Self {
         let scan = TextScan {
             content: Arc::clone(&shape.content),

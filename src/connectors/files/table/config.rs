@@ -1,4 +1,4 @@
-//! A table on files, its options read.
+//! The options of a table on files, parsed.
 
 use arrow::datatypes::{Field, FieldRef, Schema};
 use datafusion::common::ScalarValue;
@@ -17,14 +17,14 @@ use super::location::Location;
 use super::metadata::Metadata;
 use super::store::Store;
 
-/// A column that stands in the path of a file instead of its content.
+/// A column whose value comes from the path of a file instead of its content.
 #[derive(Debug, Clone)]
 enum FromPath {
     Partition,
     Metadata(Metadata),
 }
 
-/// Where the files are, and what they hold.
+/// The location, format and columns of a table's files.
 ///
 /// ```text
 ///   columns as declared:  id BIGINT, dt DATE, who STRING METADATA FROM 'file.name'      PARTITIONED BY (dt)
@@ -41,24 +41,24 @@ pub struct Config {
     pub store: Store,
     /// How they are read.
     pub format: Format,
-    /// What a record does that cannot be read.
+    /// What happens to a record that cannot be read.
     pub on_error: OnError,
     /// Columns of the content.
     pub content: Vec<FieldRef>,
-    /// Columns that each file has one value of.
+    /// Columns with one value per file.
     pub path_columns: Vec<FieldRef>,
     from_path: Vec<FromPath>,
-    /// What whole paths have to look like.
+    /// The pattern that whole paths must match.
     pattern: Option<Regex>,
     partitioned_by: Vec<String>,
     null_partition: String,
 }
 
 impl Config {
-    /// Reads a table's options; its bucket is one of `buckets`. Nothing is connected yet.
+    /// Parses a table's options; its bucket is one of `buckets`. Does not connect.
     ///
     /// # Errors
-    /// Names the option or column that is wrong, and what would be right.
+    /// Names the invalid option or column, and what would be valid.
     pub fn read(table: &TableSpec, buckets: &Buckets) -> Result<Self> {
         let path = table
             .option("path")
@@ -111,15 +111,15 @@ impl Config {
         self.partitioned_by.iter().map(String::as_str)
     }
 
-    /// The name of the partition without a value.
+    /// The folder name of a NULL partition value.
     pub fn null_partition(&self) -> &str {
         &self.null_partition
     }
 
-    /// The files as of now, in order of their paths.
+    /// Lists the files as of now, in order of their paths.
     ///
     /// # Errors
-    /// When the store cannot be asked.
+    /// When the store does not answer.
     pub async fn files(&self) -> Result<Vec<File>> {
         let mut files = listing::list(&self.location, &self.store.objects).await?;
         if let Some(pattern) = &self.pattern {
@@ -128,10 +128,10 @@ impl Config {
         Ok(files)
     }
 
-    /// The same for a query that reads them once.
+    /// Lists them for a query that reads them once.
     ///
     /// # Errors
-    /// When the store cannot be asked, and when there is nothing at all where the files should be.
+    /// When the store does not answer, and when the location is empty.
     pub async fn list(&self) -> Result<Vec<File>> {
         let files = self.files().await?;
         if files.is_empty() && !listing::is_there(&self.location) {
@@ -145,10 +145,10 @@ impl Config {
         listing::nothing(&self.location, &self.store.objects).await
     }
 
-    /// What [`Self::path_columns`] are for a file.
+    /// Returns the values of [`Self::path_columns`] for a file.
     ///
     /// # Errors
-    /// When its path has no such value, or one that does not fit the type.
+    /// When its path does not have a value, or the value does not fit the type.
     pub fn path_values(&self, file: &File) -> Result<Vec<ScalarValue>> {
         let value = |(field, from): (&FieldRef, &FromPath)| match from {
             FromPath::Partition => file.partition_value(field.name(), field.data_type(), &self.null_partition),
@@ -158,7 +158,7 @@ impl Config {
     }
 }
 
-/// As in Flink: it has to match all of a file's path in its store, which begins with `/`.
+/// As in Flink, the pattern must match the whole path of a file in its store, which begins with `/`.
 fn pattern(table: &TableSpec) -> Result<Option<Regex>> {
     let key = "source.path.regex-pattern";
     let Some(text) = table.option(key) else { return Ok(None) };

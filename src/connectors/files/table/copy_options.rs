@@ -1,11 +1,11 @@
-//! The words of COPY as options of a table.
+//! Converts the words of COPY to the options of a table.
 
 use crate::common::{Error, Result, suggest};
 use crate::sql::ast::Options;
 
 use super::options::{self, NAME};
 
-/// What COPY calls an option, in DuckDB's words, and what a table calls it.
+/// The names of options in COPY, which are DuckDB's, and in tables.
 const WORDS: [(&str, &str); 12] = [
     ("format", "format"),
     ("header", "csv.header"),
@@ -24,7 +24,7 @@ const WORDS: [(&str, &str); 12] = [
 /// The options of the table that COPY writes.
 ///
 /// # Errors
-/// For a word that says nothing of files.
+/// For a word that is not an option of files.
 pub fn copy_options(path: &str, words: &[(String, String)]) -> Result<Options> {
     let mut table = Options::default();
     table.set("connector", NAME);

@@ -1,4 +1,4 @@
-//! What the files of a table hold, and how it is written there.
+//! The format of a table's files, for reading and writing.
 
 use std::sync::Arc;
 
@@ -19,10 +19,10 @@ use crate::connectors::files::text::record_splitter::{LONGEST, Quotes};
 
 const LONGEST_LINE: &str = "csv.max-line-size";
 
-/// Old writers of Parquet keep days and nanoseconds in 96 bits. In nanoseconds alone they would end in 2262.
+/// Old writers of Parquet store days and nanoseconds in 96 bits. In 64-bit nanoseconds they would end in 2262.
 const INT96: &str = "us";
 
-/// What files hold.
+/// The kind of a file's content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Apache Parquet.
@@ -37,33 +37,33 @@ pub enum Kind {
     Arrow,
 }
 
-/// Whether the first line of a CSV file names columns.
+/// What the first line of a CSV file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Header {
-    /// It is looked at.
+    /// Detected from the line.
     Auto,
-    /// It does.
+    /// The column names.
     Names,
-    /// It is a row.
+    /// A row.
     None,
-    /// It is left out.
+    /// A line to skip.
     Skipped,
 }
 
 /// How the files of a table are read and written.
 #[derive(Debug, Clone)]
 pub struct Format {
-    /// What they hold.
+    /// The kind of content.
     pub kind: Kind,
-    /// Of CSV.
+    /// Of CSV: the first line.
     pub header: Header,
-    /// By each file's extension if `None`.
+    /// Chosen by each file's extension if `None`.
     compression: Option<FileCompressionType>,
     /// Options of our own formats: `csv.*`, `json.*`.
     pub options: FormatOptions,
-    /// The same for CSV, read.
+    /// The same for CSV, parsed.
     pub csv: CsvOptions,
-    /// Values of CSV may go over lines.
+    /// CSV values may extend over lines.
     line_breaks: bool,
     /// The longest record of a text file, in bytes.
     pub longest: usize,
@@ -81,15 +81,15 @@ impl Kind {
 }
 
 impl Format {
-    /// What a table's options say, or the extension of its path.
+    /// Reads the format from a table's options, or from the extension of its path.
     ///
     /// # Errors
-    /// When neither names a format, or an option does not fit.
+    /// When neither names a format, or an option is invalid.
     pub fn read(table: &TableSpec, location: &Location) -> Result<Self> {
         let named = table.option("format");
         let text = named.map(ToString::to_string).or_else(|| extension(&location.shown));
         let Some(text) = text else {
-            return Err(unsaid(table, location));
+            return Err(unknown_format(table, location));
         };
         let kind = kind(&text).ok_or_else(|| Error::sql(format!("unknown format '{text}'")).hint(suggest::hint(&text, &FORMATS)))?;
         let compression = match table.option("compression").map(str::to_ascii_lowercase).as_deref() {
@@ -107,7 +107,7 @@ impl Format {
             return Err(Error::option(key, format!("is of format '{family}', not '{text}'")));
         }
         let tab = text.eq_ignore_ascii_case("tsv").then_some(("csv.field-delimiter", "\\t"));
-        // What the table says comes later, and so it counts.
+        // Later options take precedence, here those of the table.
         let all = [(csv::EMPTY_IS_NULL, "true")].into_iter().chain(tab).chain(table.options.iter());
         let options = FormatOptions::pick(own, "", all).in_any_case();
         let csv = CsvOptions::read(&options)?;
@@ -117,14 +117,14 @@ impl Format {
         Ok(Self { kind, header: header(table), compression, options, csv, line_breaks, longest })
     }
 
-    /// How values are quoted, if one may hold a line end.
+    /// Returns how values are quoted, if one may hold a line end.
     pub fn quotes(&self) -> Option<Quotes> {
         let CsvOptions { delimiter, quote, escape, .. } = self.csv;
         let quote = quote.filter(|_| self.kind == Kind::Csv && self.line_breaks)?;
         Some(Quotes { quote, escape, delimiter })
     }
 
-    /// The compression of a file.
+    /// Returns the compression of a file.
     pub fn compression_of(&self, file: &Path) -> FileCompressionType {
         if self.kind.text().is_none() {
             return FileCompressionType::UNCOMPRESSED;
@@ -138,7 +138,7 @@ impl Format {
         })
     }
 
-    /// DataFusion's reader.
+    /// Returns DataFusion's reader.
     ///
     /// # Errors
     /// For text, which is read record by record, and Avro, which is read block by block.
@@ -153,12 +153,12 @@ impl Format {
         }
     }
 
-    /// The compression that is asked for by name.
+    /// Returns the compression that the options name.
     pub fn named_compression(&self) -> Option<FileCompressionType> {
         self.compression
     }
 
-    /// The extension of files that are written.
+    /// Returns the extension of files that are written.
     pub fn extension(&self) -> String {
         let format = match self.kind {
             Kind::Parquet => "parquet",
@@ -187,7 +187,7 @@ fn kind(format: &str) -> Option<Kind> {
 }
 
 /// The error for files whose format is neither declared nor known from their names.
-fn unsaid(table: &TableSpec, location: &Location) -> Error {
+fn unknown_format(table: &TableSpec, location: &Location) -> Error {
     let (shown, formats) = (&location.shown, FORMATS.join(", "));
     if table.name != *shown {
         return Error::sql(format!("table `{}` does not say what format '{shown}' has", table.name))
@@ -200,7 +200,7 @@ fn unsaid(table: &TableSpec, location: &Location) -> Error {
     ))
 }
 
-/// The format that the extension of a path names, with that of a compression taken off.
+/// Returns the format extension of a path, without that of its compression.
 pub fn extension(path: &str) -> Option<String> {
     let name = path.rsplit('/').next()?.to_ascii_lowercase();
     let name = [".gz", ".gzip", ".zst", ".zstd", ".bz2", ".xz"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);

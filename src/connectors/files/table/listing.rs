@@ -1,4 +1,4 @@
-//! The files of a table, and what their paths say.
+//! Lists the files of a table, and parses the values in their paths.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -15,24 +15,24 @@ use crate::common::{Error, Result, suggest};
 
 use super::location::{Location, Storage};
 
-/// A partition without a value is named so by Hive and Spark.
+/// The name that Hive and Spark use for the folder of a NULL partition.
 pub const HIVE_NULL: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// A file of a table.
 #[derive(Debug, Clone)]
 pub struct File {
-    /// Where it is, how large, and when it was changed.
+    /// Its path, size, and time of change.
     pub meta: ObjectMeta,
     /// `key=value` parts of its path, outermost first.
     pub partitions: Vec<(String, String)>,
-    /// Only these of its rows, which works only for Parquet.
+    /// Only these of its rows; supported only for Parquet.
     pub rows: Option<Range<usize>>,
 }
 
-/// All files of a location in order of their paths. Hidden ones (`_` or `.` in front) and empty ones are left out.
+/// Lists all files of a location in order of their paths. Skips hidden ones (with a leading `_` or `.`) and empty ones.
 ///
 /// # Errors
-/// When the store cannot be asked, or a local folder is not there.
+/// When the store does not answer, or a local folder does not exist.
 pub async fn list(location: &Location, store: &Arc<dyn ObjectStore>) -> Result<Vec<File>> {
     let found = match objects(location, store).await {
         Ok(found) => found,
@@ -54,7 +54,7 @@ pub fn is_there(location: &Location) -> bool {
     location.place == Storage::Local && location.pattern.is_none() && std::path::Path::new(&format!("/{}", location.base)).exists()
 }
 
-/// The error for a location where there is nothing.
+/// Returns the error for a location without files.
 pub async fn nothing(location: &Location, store: &Arc<dyn ObjectStore>) -> Error {
     let shown = &location.shown;
     if is_folder(location) {
@@ -66,15 +66,15 @@ pub async fn nothing(location: &Location, store: &Arc<dyn ObjectStore>) -> Error
     }
     let what = if location.pattern.is_some() { "no file matches" } else { "there is no file at" };
     let error = Error::sql(format!("{what} '{shown}'"));
-    if let Some(near) = near(location, store).await {
+    if let Some(near) = suggestion(location, store).await {
         return error.hint(format!("did you mean '{near}'?"));
     }
     let relative = location.place == Storage::Local && !shown.starts_with('/') && !shown.contains("://");
     if relative { error.hint(format!("looked for in /{}", location.base)) } else { error }
 }
 
-/// The location with the name of something that is there in the place of one that is not: of the file, or of the folder of a pattern.
-async fn near(location: &Location, store: &Arc<dyn ObjectStore>) -> Option<String> {
+/// Returns the location with its missing file, or the missing folder of its pattern, replaced by the most similar name that exists.
+async fn suggestion(location: &Location, store: &Arc<dyn ObjectStore>) -> Option<String> {
     let (folder, wanted) = location.base.as_ref().rsplit_once('/').unwrap_or(("", location.base.as_ref()));
     let folder = (!folder.is_empty()).then(|| Path::from(folder));
     let beside = store.list_with_delimiter(folder.as_ref()).await.ok()?;
@@ -89,7 +89,7 @@ async fn objects(location: &Location, store: &Arc<dyn ObjectStore>) -> object_st
     if location.is_flat() {
         match store.list_with_delimiter(Some(&location.base)).await {
             Ok(found) => return Ok(found.objects),
-            // What is in the way is passed over below.
+            // Obstacles are skipped below.
             Err(e) if is_odd(&e) => {}
             Err(e) => return Err(e),
         }
@@ -114,12 +114,12 @@ async fn objects(location: &Location, store: &Arc<dyn ObjectStore>) -> object_st
     }
 }
 
-/// Whether listing came upon a name that no path can hold, or a link to a folder above it: no file of a table.
+/// Whether listing met an invalid file name, or a link to a parent folder: neither is a file of a table.
 fn is_odd(error: &object_store::Error) -> bool {
     matches!(error, object_store::Error::InvalidPath { .. }) || error.to_string().contains("File system loop found")
 }
 
-/// The file, if it is one of the table's.
+/// Returns the file, if it belongs to the table.
 fn file(location: &Location, meta: ObjectMeta) -> Option<File> {
     if meta.size == 0 {
         return None;
@@ -150,12 +150,12 @@ fn unreachable(location: &Location, error: object_store::Error) -> Error {
 }
 
 impl File {
-    /// The value of a partition column, as text; `None` if the path does not have it.
+    /// Returns the value of a partition column, as text; `None` if the path does not have it.
     pub fn partition(&self, key: &str) -> Option<&str> {
         self.partitions.iter().rev().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
     }
 
-    /// The value of a partition column.
+    /// Returns the value of a partition column.
     ///
     /// # Errors
     /// When the path does not have it, or its text does not fit the type.

@@ -1,4 +1,4 @@
-//! Where files are: what `path` says, taken apart into a store, a folder and a pattern.
+//! The location of files: parses `path` into a store, a folder and a pattern.
 
 use std::path::{Component, PathBuf};
 
@@ -7,10 +7,10 @@ use object_store::path::Path;
 
 use crate::common::{Error, Result};
 
-/// `*` and `?` stay inside one part of a path; `**` goes over folders.
+/// `*` and `?` match within one part of a path; `**` matches across folders.
 const MATCHING: MatchOptions = MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: false };
 
-/// Which store files are in.
+/// The kind of store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Storage {
     /// This machine.
@@ -19,7 +19,7 @@ pub enum Storage {
     S3(String),
 }
 
-/// A path, taken apart:
+/// A parsed path:
 ///
 /// ```text
 ///   s3://lake/events/dt=*/part-*.parquet        data/events
@@ -33,17 +33,17 @@ pub struct Location {
     pub place: Storage,
     /// The part without wildcards.
     pub base: Path,
-    /// What the rest of a file's path below `base` has to look like.
+    /// The pattern for the rest of a file's path below `base`.
     pub pattern: Option<Pattern>,
     /// As it was written, for messages.
     pub shown: String,
 }
 
 impl Location {
-    /// Takes a path or a URL apart.
+    /// Parses a path or a URL.
     ///
     /// # Errors
-    /// For URLs that are neither `file://` nor `s3://`, and patterns that are none.
+    /// For URLs that are neither `file://` nor `s3://`, and invalid patterns.
     pub fn parse(text: &str) -> Result<Self> {
         let text = text.trim();
         let (place, path) = match text.split_once("://") {
@@ -82,18 +82,18 @@ impl Location {
         Ok(Self { place, base, pattern, shown: text.to_string() })
     }
 
-    /// Whether a file that stands at `parts` below `base` is meant. Hidden ones never are.
+    /// Whether the location includes a file at `parts` below `base`. Hidden files are never included.
     pub fn matches(&self, parts: &[String]) -> bool {
         let hidden = |part: &String| part.starts_with('.') || (part.starts_with('_') && !part.contains('='));
         !parts.iter().any(hidden) && self.pattern.as_ref().is_none_or(|p| p.matches_with(&parts.join("/"), MATCHING))
     }
 
-    /// Whether the pattern reaches no further down than the folder `base` itself.
+    /// Whether the pattern matches only files directly in `base`.
     pub fn is_flat(&self) -> bool {
         self.pattern.as_ref().is_some_and(|p| !p.as_str().contains('/') && !p.as_str().contains("**"))
     }
 
-    /// The path of an object of this store as people write it.
+    /// Returns the path of an object of this store as users write it.
     pub fn show(&self, object: &Path) -> String {
         match &self.place {
             Storage::Local => format!("/{object}"),
@@ -102,14 +102,14 @@ impl Location {
     }
 }
 
-/// Cuts in front of the first part with a wildcard.
+/// Splits a path before the first part with a wildcard.
 fn split_at_wildcard(path: &str) -> (&str, Option<&str>) {
     let Some(first) = path.find(['*', '?', '[']) else { return (path, None) };
     let cut = path[..first].rfind('/').map_or(0, |slash| slash + 1);
     (&path[..cut], Some(&path[cut..]))
 }
 
-/// An absolute path without `.` and `..`, as a key of the local store.
+/// Returns an absolute path without `.` and `..`, as a key of the local store.
 fn local(path: &str) -> std::result::Result<Path, object_store::path::Error> {
     let absolute = std::path::absolute(if path.is_empty() { "." } else { path }).unwrap_or_else(|_| PathBuf::from(path));
     let mut plain = PathBuf::from("/");

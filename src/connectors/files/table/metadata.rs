@@ -16,16 +16,16 @@ use super::location::Location;
 pub enum Metadata {
     /// The whole path.
     Path,
-    /// The last part of it.
+    /// The last part of the path.
     Name,
-    /// In bytes.
+    /// The size in bytes.
     Size,
     /// When the file was changed.
     Modified,
 }
 
 impl Metadata {
-    /// All of them.
+    /// All metadata columns.
     pub const ALL: [Self; 4] = [Self::Path, Self::Name, Self::Size, Self::Modified];
 
     /// The name in `METADATA FROM '...'`.
@@ -38,7 +38,7 @@ impl Metadata {
         }
     }
 
-    /// The type that it has by itself.
+    /// The type of its values before a cast to the declared type.
     pub fn data_type(self) -> DataType {
         match self {
             Self::Path | Self::Name => DataType::Utf8,
@@ -47,12 +47,12 @@ impl Metadata {
         }
     }
 
-    /// The one of that name.
+    /// The metadata column of that name.
     pub fn parse(key: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|m| m.key() == key)
     }
 
-    /// Its value for a file, in the declared type.
+    /// Returns its value for a file, in the declared type.
     ///
     /// # Errors
     /// When it does not fit the declared type.

@@ -1,4 +1,4 @@
-//! What a table on files says: options, format, where the files are and which ones there are.
+//! The declaration of a table on files: options, format, location, and the files that it has.
 
 pub(super) mod config;
 pub(super) mod copy_options;

@@ -14,7 +14,7 @@ pub const FORMATS: [&str; 7] = ["parquet", "csv", "tsv", "json", "ndjson", "avro
 /// Compressions, as `compression` names them.
 pub const COMPRESSIONS: [&str; 7] = ["auto", "none", "uncompressed", "gzip", "zstd", "bzip2", "xz"];
 
-/// All of them, for errors, completion and documentation.
+/// All options, for errors, completion and documentation.
 pub fn all() -> Vec<OptionSpec> {
     let own = [
         OptionSpec::text(

@@ -1,4 +1,4 @@
-//! From a location to the store that holds it: the local file system, or a bucket.
+//! Opens the store of a location: the local file system, or a bucket.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use super::location::Storage;
 
 /// An open store, and the name under which plans find it.
 ///
-/// Plans name a store by URL. Buckets get a URL per set of options, so that two tables on one bucket with
-/// different keys do not read with each other's.
+/// Plans name a store by URL. Each set of options has its own URL for a bucket, so that two tables on one bucket with different keys do not
+/// use each other's.
 #[derive(Debug, Clone)]
 pub struct Store {
     /// The store.
@@ -27,10 +27,10 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store of a place. Nothing is connected yet.
+    /// Opens the store of a place. Does not connect.
     ///
     /// # Errors
-    /// When the options are no way to reach it.
+    /// When the options are invalid for the store.
     pub fn open(place: &Storage, access: &Access, buckets: &Buckets) -> Result<Self> {
         match place {
             Storage::Local => Ok(Self { objects: Arc::new(LocalFileSystem::new()), url: ObjectStoreUrl::local_filesystem(), local: true }),
@@ -42,7 +42,7 @@ impl Store {
         }
     }
 
-    /// Lets plans that run here find it.
+    /// Registers the store for plans that run in this process.
     pub fn register(&self, runtime: &RuntimeEnv) {
         if !self.local {
             runtime.register_object_store(self.url.as_ref(), Arc::clone(&self.objects));

@@ -1,4 +1,4 @@
-//! Where a record begins near the end of a text file, so that its beginning need not be read.
+//! Finds the beginning of a record near the end of a text file, without reading the file from its beginning.
 
 use datafusion::error::DataFusionError;
 use memchr::memchr;
@@ -14,7 +14,7 @@ const MOST: u64 = 16;
 /// How far to look back, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Reach {
-    /// So much is read at once where only quotes are looked for.
+    /// The block size of a scan for quotes.
     pub block: u64,
     /// The longest record there can be.
     pub longest: u64,
@@ -22,15 +22,15 @@ pub struct Reach {
 
 /// Finds the start of a record shortly after `from`. `None`: it can only be found by reading the file from its first byte.
 ///
-/// Where no value holds a line end, that is any place behind one. Else the line end may stand in quotes, and whether it does is decided by
-/// all that comes before. But not much of that is needed: reading is tried both ways, as if a quote were open at the line's beginning and
-/// as if none were, and where both agree there is only one way.
+/// Where no value holds a line end, a record begins after any of them. Else the line end may be in quotes, and whether it is depends on all
+/// that comes before. But not much of that is needed: the text is read both ways, as if a quote were open at the line's beginning and as if
+/// none were, and from where both agree there is only one way.
 ///
 /// ```text
 ///   from ──▶ ...b",1␤     2 , " a    b " , 1 ␤   3,x␤
 ///   none is open:         . . ( (    ( ) . .│
 ///   one is open:          ( ( ) .    . . . .│    a quote inside of a value is one like any other character
-///                                      └────┴─▶ agreed that none is open: the record behind the next line end
+///                                      └────┴─▶ both agree that none is open: the record after the next line end
 /// ```
 /// Where there are no quotes at all, the last one before decides. Without any in [`Reach::longest`] bytes none can be open: a query could
 /// not read that file either.
@@ -46,7 +46,7 @@ pub async fn record_start(
 ) -> Result<Option<u64>> {
     let Some(quotes) = quotes else { return Ok(Some(from)) };
     if quotes.escape.is_some_and(|escape| escape != quotes.quote) {
-        // A third way to read: as if the byte before took the meaning from the first.
+        // There is a third way to read: the byte before may escape the first one.
         return Ok(None);
     }
     let bytes = objects.get_range(&file.location, from..file.size).await.map_err(DataFusionError::from)?;
@@ -61,7 +61,7 @@ pub async fn record_start(
     Ok((open_at(objects, file, quotes, from, reach).await? == Some(false)).then_some(begins))
 }
 
-/// Whether a quote is open at a place, from the last quotes before it; `None` if they do not tell.
+/// Whether a quote is open at a place, judged from the last quotes before it; `None` if they do not decide.
 async fn open_at(objects: &dyn ObjectStore, file: &ObjectMeta, quotes: Quotes, at: u64, reach: Reach) -> Result<Option<bool>> {
     let (mut end, mut size) = (at, reach.block);
     while end > 0 && at - end < reach.longest {
@@ -80,28 +80,28 @@ async fn open_at(objects: &dyn ObjectStore, file: &ObjectMeta, quotes: Quotes, a
         if size >= MOST * reach.block {
             return Ok(None);
         }
-        // The row that the quotes are of may begin before the block.
+        // The row with the quotes may begin before the block.
         size *= 2;
     }
     Ok(Some(false))
 }
 
-/// The text behind the first line end.
+/// Returns the text after the first line end.
 fn behind_line_end(bytes: &[u8]) -> &[u8] {
     memchr(b'\n', bytes).and_then(|end| bytes.get(end + 1..)).unwrap_or_default()
 }
 
-/// One way to read a text that begins behind a line end, quote by quote, as [`Cutter`](super::record_splitter::Cutter) does.
+/// One way to read a text that begins after a line end, quote by quote, as [`Cutter`](super::record_splitter::Cutter) does.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 struct Walk {
-    /// Everything before it was looked at.
+    /// Everything before it was read.
     at: usize,
-    /// A quote is open there.
+    /// A quote is open at `at`.
     open: bool,
 }
 
 impl Walk {
-    /// Moves past the next quote; false, and to the end, if there is no further one.
+    /// Moves past the next quote; returns false at the end if there is none.
     fn step(&mut self, bytes: &[u8], quotes: Quotes) -> bool {
         let Some(i) = memchr(quotes.quote, bytes.get(self.at..).unwrap_or_default()).map(|i| self.at + i) else {
             self.at = bytes.len();
@@ -117,7 +117,7 @@ impl Walk {
         true
     }
 
-    /// The next line end that is not in quotes.
+    /// Returns the next line end that is not in quotes.
     fn line_end(mut self, bytes: &[u8], quotes: Quotes) -> Option<usize> {
         loop {
             let rest = bytes.get(self.at..).unwrap_or_default();
@@ -132,7 +132,7 @@ impl Walk {
     }
 }
 
-/// Where both ways to read a text agree.
+/// Returns where both ways to read a text agree.
 fn agreed(bytes: &[u8], quotes: Quotes) -> Option<Walk> {
     let (mut closed, mut open) = (Walk::default(), Walk { at: 0, open: true });
     while closed != open {

@@ -8,7 +8,7 @@ use crate::connectors::files::text::backward_scan::*;
 
 const CSV: Quotes = Quotes { quote: b'"', escape: None, delimiter: b',' };
 
-/// Where the records of a text begin.
+/// Returns where the records of a text begin.
 fn starts(text: &[u8]) -> Vec<u64> {
     let (mut cutter, mut starts) = (Cutter::new(Some(CSV), None), vec![]);
     cutter.push(text);
@@ -26,7 +26,7 @@ async fn stored(text: &[u8]) -> (InMemory, ObjectMeta) {
     (store, meta)
 }
 
-/// Every text of seven of these characters, from every place: what is found is never wrong, and often something is found.
+/// Every text of seven of these characters, from every place: a start that is found is never wrong, and one is often found.
 #[tokio::test]
 async fn a_place_that_is_found_is_the_beginning_of_a_record() {
     const SIGNS: [u8; 4] = [b'a', b',', b'"', b'\n'];
@@ -56,7 +56,7 @@ async fn how_far_back_it_has_to_look() {
     let ended = format!("{quoted}{plain}");
     for (text, from, longest, expected) in [
         (&plain, 10, 100, Some(12)),
-        // The line end behind `a` is one of a value.
+        // The line end after `a` belongs to a value.
         (&quoted, 18, 100, Some(24)),
         (&ended, 61, 100, Some(64)),
         // A quote that is never closed: the rest is one record, ...

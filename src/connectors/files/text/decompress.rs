@@ -1,4 +1,4 @@
-//! Packed text as it was before: all members of a file, as `cat a.gz b.gz` and programs that pack in parallel make them.
+//! Decompresses text, with all members of a file, as `cat a.gz b.gz` and programs that compress in parallel write them.
 
 use async_compression::tokio::bufread::{BzDecoder, GzipDecoder, XzDecoder, ZstdDecoder};
 use bytes::Bytes;
@@ -10,10 +10,10 @@ use tokio_util::io::{ReaderStream, StreamReader};
 
 use crate::common::{Error, Result};
 
-/// How much comes out at once, in bytes.
+/// How many bytes each step returns.
 const STEP: usize = 64 << 10;
 
-/// The text of a file, from its packed bytes.
+/// Decompresses the bytes of a file.
 pub fn unpacked(compression: FileCompressionType, bytes: BoxStream<'static, std::io::Result<Bytes>>) -> BoxStream<'static, Result<Bytes>> {
     macro_rules! all_members {
         ($decoder:ident) => {{

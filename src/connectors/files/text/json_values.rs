@@ -1,8 +1,8 @@
-//! The bytes of a JSON file whose values go over lines, cut into them.
+//! Cuts the bytes of a JSON file into values, which may extend over lines.
 
 use super::record_splitter::Record;
 
-/// Finds where values end: those of an array at the top, or those of a sequence.
+/// Finds where values end: the elements of a top-level array, or a sequence of values.
 ///
 /// ```text
 ///   [␤  {"a": 1},␤  {"a":␤   2}␤]        records: {"a": 1}   {"a":␤   2}
@@ -10,29 +10,29 @@ use super::record_splitter::Record;
 #[derive(Debug, Default)]
 pub struct ValueCutter {
     buffer: Vec<u8>,
-    /// Where the value begins that is looked at; everything before `at` was looked at.
+    /// Where the current value begins; everything before `at` was scanned.
     start: usize,
     at: usize,
     /// How many brackets are open in it.
     depth: usize,
     quoted: bool,
-    /// The byte before took the meaning from the next one.
+    /// The byte before escapes the next one.
     escaped: bool,
-    /// A value was begun.
+    /// A value has begun.
     begun: bool,
-    /// An array at the top is open.
+    /// A top-level array is open.
     array: bool,
     /// Line ends before `at`, and before the value.
     line: u64,
     begun_in: u64,
-    gone: u64,
+    removed: u64,
 }
 
 impl ValueCutter {
-    /// Adds bytes behind those that are there, with this many before them that belong to no value.
+    /// Appends bytes, after `passed` bytes that belong to no value.
     pub fn push(&mut self, passed: usize, bytes: &[u8]) {
         self.buffer.drain(..self.start);
-        self.gone += (self.start + passed) as u64;
+        self.removed += (self.start + passed) as u64;
         self.at -= self.start;
         self.start = 0;
         self.buffer.extend_from_slice(bytes);
@@ -43,7 +43,7 @@ impl ValueCutter {
         self.buffer.len() - self.start
     }
 
-    /// The next value; `last`: nothing comes behind what is there.
+    /// Returns the next value; `last`: no more bytes will come.
     pub fn next(&mut self, last: bool) -> Option<Record<'_>> {
         while let Some(byte) = self.buffer.get(self.at).copied() {
             self.line += u64::from(byte == b'\n');
@@ -77,7 +77,7 @@ impl ValueCutter {
                         return Some(self.cut());
                     }
                 }
-                // The end of a value that is no object.
+                // The end of a value that is not an object.
                 b',' | b']' if self.depth == 0 && self.array => return Some(self.cut()),
                 b'\n' if self.depth == 0 => return Some(self.cut()),
                 _ => {}
@@ -87,16 +87,16 @@ impl ValueCutter {
         (last && self.begun).then(|| self.cut())
     }
 
-    /// The value up to here.
+    /// Cuts the value here.
     fn cut(&mut self) -> Record<'_> {
         let (from, to) = (self.start, self.at);
         self.start = self.at;
         (self.begun, self.quoted, self.escaped, self.depth) = (false, false, false, 0);
-        Record { bytes: self.buffer.get(from..to).unwrap_or_default(), line: self.begun_in + 1, byte: self.gone + from as u64 }
+        Record { bytes: self.buffer.get(from..to).unwrap_or_default(), line: self.begun_in + 1, byte: self.removed + from as u64 }
     }
 }
 
-/// Whether the first value of a text that begins so goes over its first line. If a line behind it begins anew, it is one that was cut off.
+/// Whether the first value of a text extends over its first line. If a later line starts a new value, the first was cut off.
 pub fn over_lines(beginning: &[u8]) -> bool {
     let text = beginning.trim_ascii_start();
     let Some(end) = memchr::memchr(b'\n', text) else { return false };
@@ -115,13 +115,13 @@ pub fn over_lines(beginning: &[u8]) -> bool {
         }
     }
     let inside = match (rest.trim_ascii_start().first(), first.trim_ascii_end().last()) {
-        // An object behind the first line: an element or a value of what is open, or a record of its own.
+        // An object on a later line: an element or a value of what is open, or a separate record.
         (Some(b'{'), Some(b'[' | b':')) => true,
         (Some(b'{'), Some(b',')) => open.last() == Some(&b'['),
         (Some(b'{'), _) => false,
         _ => true,
     };
-    // A string goes over no line.
+    // A string never extends over lines.
     inside && !open.is_empty() && !quoted
 }
 

@@ -1,4 +1,4 @@
-//! Text files as bytes: decompressed, cut into records, read from their end.
+//! Text files as bytes: decompressed, cut into records, scanned backwards.
 
 pub(super) mod backward_scan;
 pub(super) mod decompress;

@@ -1,4 +1,4 @@
-//! The bytes of a text file, cut into records.
+//! Cuts the bytes of a text file into records.
 
 use memchr::{memchr, memchr2, memchr3};
 
@@ -13,35 +13,35 @@ pub const LONGEST: usize = 256 << 20;
 ///   bytes as they come    7,"a␤b"␤  8,c␤  9,
 ///   records               7,"a␤b"   8,c           9, waits for the rest of it
 /// ```
-/// A line end inside of quotes is part of a value, if `quotes` says that there are any. If what goes over lines is no row then, a quote is
-/// one too many: the first line is cut off by itself, and those behind it are looked at again. What else is wrong with a record is not
-/// seen here: it is cut all the same, and its neighbours are whole.
+/// A line end inside quotes is part of a value, if `quotes` is set. If the text over several lines is not a row then, one quote is wrong:
+/// the first line becomes a record by itself, and the lines after it are scanned again. Other faults of a record are not detected here: it
+/// is cut all the same, and its neighbours are whole.
 #[derive(Debug)]
 pub struct Cutter {
     quotes: Option<Quotes>,
     rows: Option<CsvOptions>,
-    /// The record that is looked at ends with its line, whatever its quotes say.
+    /// The current record ends with its line, whatever its quotes say.
     given_up: bool,
     buffer: Vec<u8>,
-    /// Where the record begins that is looked at.
+    /// Where the current record begins.
     start: usize,
-    /// Everything before it was looked at.
+    /// Everything before it was scanned.
     at: usize,
     quoted: bool,
     /// Line ends before `start`.
     line: u64,
-    /// What was cut off and is no longer in the buffer, in bytes.
-    gone: u64,
+    /// How many bytes were removed from the buffer.
+    removed: u64,
 }
 
 /// How values are quoted.
 #[derive(Debug, Clone, Copy)]
 pub struct Quotes {
-    /// What stands around a value; only directly behind a delimiter or a line end.
+    /// The byte around a value; only directly after a delimiter or a line end.
     pub quote: u8,
-    /// Takes the meaning from the next byte.
+    /// Escapes the next byte.
     pub escape: Option<u8>,
-    /// Between two values.
+    /// The byte between two values.
     pub delimiter: u8,
 }
 
@@ -57,24 +57,24 @@ pub struct Record<'a> {
 }
 
 impl Cutter {
-    /// Cuts at line ends, but for those in quotes; `rows` decides which records are rows.
+    /// Cuts at line ends, except for those in quotes; `rows` decides which records are rows.
     pub fn new(quotes: Option<Quotes>, rows: Option<CsvOptions>) -> Self {
-        Self { quotes, rows, given_up: false, buffer: Vec::new(), start: 0, at: 0, quoted: false, line: 0, gone: 0 }
+        Self { quotes, rows, given_up: false, buffer: Vec::new(), start: 0, at: 0, quoted: false, line: 0, removed: 0 }
     }
 
-    /// Adds bytes behind those that are there.
+    /// Appends bytes to the buffer.
     pub fn push(&mut self, bytes: &[u8]) {
         self.buffer.drain(..self.start);
-        self.gone += self.start as u64;
+        self.removed += self.start as u64;
         self.at -= self.start;
         self.start = 0;
         self.buffer.extend_from_slice(bytes);
     }
 
-    /// The same with this many bytes before them that belong to no record.
+    /// The same, after `passed` bytes that belong to no record.
     pub fn push_behind(&mut self, passed: usize, bytes: &[u8]) {
         self.push(bytes);
-        self.gone += passed as u64;
+        self.removed += passed as u64;
     }
 
     /// How many bytes wait for the end of their record.
@@ -82,13 +82,13 @@ impl Cutter {
         self.buffer.len() - self.start
     }
 
-    /// Lets the record that waits end with its first line; false if that is all.
+    /// Ends the waiting record with its first line; returns false if there is no more.
     pub fn give_up(&mut self) -> bool {
         self.given_up = self.first_line().is_some();
         self.given_up
     }
 
-    /// The next record; `last`: nothing comes behind what is there.
+    /// Returns the next record; `last`: no more bytes will come.
     pub fn next(&mut self, last: bool) -> Option<Record<'_>> {
         let (from, mut end) = (self.start, self.end(last)?);
         if self.quotes.is_some() {
@@ -98,7 +98,7 @@ impl Cutter {
                 end = from + first;
             }
         }
-        let (line, byte) = (self.line + 1, self.gone + from as u64);
+        let (line, byte) = (self.line + 1, self.removed + from as u64);
         let whole = self.buffer.get(from..end).unwrap_or_default();
         let inside = if self.quotes.is_some() { memchr::memchr_iter(b'\n', whole).count() } else { 0 };
         self.line += inside as u64 + 1;
@@ -108,7 +108,7 @@ impl Cutter {
         Some(Record { bytes: whole.strip_suffix(b"\r").unwrap_or(whole), line, byte })
     }
 
-    /// Where the line end of the record stands that begins at `start`.
+    /// Finds the line end of the record that begins at `start`.
     fn end(&mut self, last: bool) -> Option<usize> {
         if std::mem::take(&mut self.given_up)
             && let Some(end) = self.first_line()
@@ -128,7 +128,7 @@ impl Cutter {
                 return (last && self.waiting() > 0).then_some(self.buffer.len());
             };
             let (byte, next) = (self.buffer.get(i).copied(), self.buffer.get(i + 1).copied());
-            // What stands behind decides.
+            // The next byte decides.
             if byte != Some(b'\n') && next.is_none() && !last {
                 self.at = i;
                 return None;
@@ -145,7 +145,7 @@ impl Cutter {
         }
     }
 
-    /// Where the first line ends that waits.
+    /// Finds the end of the first waiting line.
     fn first_line(&self) -> Option<usize> {
         memchr(b'\n', self.buffer.get(self.start..).unwrap_or_default()).map(|i| self.start + i)
     }
@@ -159,7 +159,7 @@ impl Cutter {
 mod tests {
     use super::*;
 
-    /// The records of a text that comes in pieces of n bytes: text, line, byte.
+    /// Cuts a text that arrives in pieces of n bytes: text, line, byte of each record.
     fn cut(quotes: Option<Quotes>, text: &str, step: usize) -> Vec<(String, u64, u64)> {
         let mut cutter = Cutter::new(quotes, None);
         let mut all = Vec::new();
@@ -186,7 +186,7 @@ mod tests {
             (None, "\"a\nb\"", &[("\"a", 1, 0), ("b\"", 2, 3)]),
             (csv, "1,\"a\nb\"\n2,c\n", &[("1,\"a\nb\"", 1, 0), ("2,c", 3, 8)]),
             (csv, "\"\"\"\n\"\"\",x\ny", &[("\"\"\"\n\"\"\",x", 1, 0), ("y", 3, 10)]),
-            // A quote inside of a value is one like any other character.
+            // A quote inside an unquoted value is an ordinary character.
             (csv, "5\" pipe,1\n6,2\n", &[("5\" pipe,1", 1, 0), ("6,2", 2, 10)]),
             (csv, "\"never closed\n1,2\n", &[("\"never closed\n1,2\n", 1, 0)]),
             (csv, "\"\",\"\"\nx", &[("\"\",\"\"", 1, 0), ("x", 2, 6)]),

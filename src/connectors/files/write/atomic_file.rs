@@ -1,4 +1,4 @@
-//! Files that come to be whole or not at all.
+//! Files that become visible complete or not at all.
 
 use std::path::{Path as LocalPath, PathBuf};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::connectors::files::table::store::Store;
 ///   local   .name.<unique>.tmp ─▶ fsync ─▶ rename to name ─▶ fsync of the folder
 ///   S3      parts of an upload ────────────▶ completed
 /// ```
-/// It is invisible before [`Self::show`], and removed if it is dropped before.
+/// The file is invisible before [`Self::show`], and removed if it is dropped before.
 pub struct Output {
     target: BulkWriter,
     shown: String,
@@ -42,15 +42,15 @@ impl Drop for Temporary {
 }
 
 impl Output {
-    /// Begins a file; `shown` is how messages name it.
+    /// Creates a file; `shown` is its name in messages.
     ///
     /// # Errors
-    /// When its folder cannot be made or written.
+    /// When its folder cannot be created or written.
     pub async fn create(store: &Store, path: &Path, shown: &str) -> Result<Self> {
         Self::create_for("", store, path, shown).await
     }
 
-    /// The same; what a process that was killed leaves of it begins with the name of its `owner`, who removes it.
+    /// The same; a temporary file that a killed process leaves begins with the name of its `owner`, who removes it.
     ///
     /// # Errors
     /// As [`Self::create`].
@@ -65,7 +65,7 @@ impl Output {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let temporary = folder.join(format!(".{owner}{name}.{}.tmp", ids::random().simple()));
         let folder = folder.to_path_buf();
-        // Created together with its guard: this future may be dropped before the file is there.
+        // Created together with its guard: this future may be dropped before the file exists.
         let make = move || {
             std::fs::create_dir_all(folder)?;
             let file = std::fs::File::create_new(&temporary)?;
@@ -91,7 +91,7 @@ impl Output {
         }
     }
 
-    /// Makes the file be there, in place of one of that name. It survives a power cut.
+    /// Makes the file visible, replacing any file of that name. It survives a power cut.
     ///
     /// # Errors
     /// When it cannot be completed.
@@ -118,7 +118,7 @@ impl Output {
         }
     }
 
-    /// Gives the file up. Dropping does the same, but for the parts of a large upload, which the bucket then keeps for a while.
+    /// Discards the file. Dropping does the same, except for the parts of a large upload, which the bucket then keeps for a while.
     pub async fn abort(mut self) {
         if let BulkWriter::Bucket { writer, open: true } = &mut self.target {
             let _ = writer.abort().await;
@@ -126,7 +126,7 @@ impl Output {
     }
 }
 
-/// An object of the local store as a path.
+/// Returns the path of an object of the local store.
 pub fn local(path: &Path) -> PathBuf {
     PathBuf::from(format!("/{path}"))
 }
@@ -161,7 +161,7 @@ mod tests {
     async fn a_file_whose_maker_is_gone_goes_too() {
         let dir = tempfile::tempdir().unwrap();
         let store = Store { objects: Arc::new(LocalFileSystem::new()), url: ObjectStoreUrl::local_filesystem(), local: true };
-        // Polled once, and dropped while the file is being made. The disk may be quicker than that, but not each time.
+        // Each future is polled once, and dropped while the file is being created. The disk may be quicker than that, but not each time.
         let dropped = |i: &i32| {
             let path = Path::from_absolute_path(dir.path().join(format!("{i}.csv"))).unwrap();
             Output::create(&store, &path, "x").now_or_never().is_none()

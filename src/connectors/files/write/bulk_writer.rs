@@ -1,4 +1,4 @@
-//! A whole result, written once: COPY, and INSERTs that end.
+//! Writes a whole result once: COPY, and bounded INSERTs.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ use super::atomic_file::Output;
 use super::encode::{Encoder, Refused};
 use crate::connectors::files::table::config::Config;
 
-/// How many partitions one result may have: each is a file that is open.
+/// How many partitions one result may have: each is an open file.
 const MOST_PARTITIONS: usize = 1000;
 
-/// The longest name of a folder that file systems take, in bytes.
+/// The longest folder name that file systems allow, in bytes.
 const LONGEST_NAME: usize = 255;
 
-/// What Hive escapes in the name of a partition.
+/// The characters that Hive escapes in the name of a partition.
 const ESCAPED: &AsciiSet = &CONTROLS
     .add(b'"')
     .add(b'#')
@@ -40,7 +40,7 @@ const ESCAPED: &AsciiSet = &CONTROLS
     .add(b']')
     .add(b'^');
 
-/// What the names of files are made of.
+/// How files are named.
 #[derive(Debug, Clone)]
 pub enum Naming {
     /// Exactly the path; with partitions a file of this name in each.
@@ -49,7 +49,7 @@ pub enum Naming {
     Folder(String),
 }
 
-/// Rows on their way into files, of which none shows before all are written.
+/// Writes rows into files, of which none is visible before all are written.
 pub struct FilesTarget {
     config: Arc<Config>,
     naming: Naming,
@@ -59,13 +59,13 @@ pub struct FilesTarget {
 }
 
 impl FilesTarget {
-    /// A result with the columns of the table; `header`: CSV says their names.
+    /// Creates a writer of a result with the columns of the table; `header`: CSV files have a header.
     pub fn new(config: Arc<Config>, naming: Naming, header: bool) -> Self {
         let content = Arc::new(Schema::new(config.content.clone()));
         Self { config, naming, header, content, open: BTreeMap::new() }
     }
 
-    /// The file of a partition.
+    /// Returns the path of a partition's file.
     fn path(&self, partition: &str) -> Result<Path> {
         let extension = self.config.format.extension();
         match &self.naming {
@@ -88,7 +88,7 @@ impl FilesTarget {
     }
 }
 
-/// Where a file of a partition stands.
+/// Returns the path of a file in a partition.
 ///
 /// # Errors
 /// When a value cannot be the name of a folder.
@@ -97,7 +97,7 @@ pub fn path(config: &Config, partition: &str, name: &str) -> Result<Path> {
     Path::parse(parts.join("/")).map_err(|e| Error::data(format!("`{partition}` cannot be the name of a folder")).with_source(e))
 }
 
-/// Begins a file; `header`: CSV says the names of its columns.
+/// Creates a file; `header`: a CSV file has a header.
 ///
 /// # Errors
 /// When it cannot be written.
@@ -109,7 +109,7 @@ pub async fn begin(config: &Config, path: &Path, header: bool, content: &SchemaR
 #[async_trait]
 impl BulkWriter for FilesTarget {
     async fn write(&mut self, rows: RecordBatch) -> Result<()> {
-        // A result that is written once is whole or not there.
+        // A result that is written once is complete or absent.
         let whole = |refused: Vec<Refused>| refused.into_iter().next().map_or(Ok(()), |first| Err(first.error));
         let (parts, refused) = by_partition(&self.config, &self.content, &rows)?;
         whole(refused)?;
@@ -150,18 +150,18 @@ pub struct Part {
     pub partition: String,
     /// The rows, without the partition columns, whose values are in the folder's name.
     pub rows: RecordBatch,
-    /// Which ones of those that were given; nothing if it is all of them.
-    of: Option<Vec<u32>>,
+    /// The indices of the rows among the given ones; `None` for all of them.
+    indices: Option<Vec<u32>>,
 }
 
 impl Part {
-    /// Which row of those that were given one of this part is.
+    /// Returns the index of a row of this part among the given rows.
     pub fn row(&self, row: usize) -> usize {
-        self.of.as_ref().and_then(|of| of.get(row)).map_or(row, |row| *row as usize)
+        self.indices.as_ref().and_then(|indices| indices.get(row)).map_or(row, |row| *row as usize)
     }
 }
 
-/// Rows by the folder of their partition, and those whose values cannot be the name of a folder.
+/// Splits rows by partition folder; also returns the rows whose values cannot be the name of a folder.
 ///
 /// # Errors
 /// When the columns are not those of the table.
@@ -172,7 +172,7 @@ pub fn by_partition(config: &Config, content: &SchemaRef, rows: &RecordBatch) ->
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
     let whole = RecordBatch::try_new_with_options(Arc::clone(content), columns, &options)?;
     if keys.is_empty() {
-        return Ok((vec![Part { partition: String::new(), rows: whole, of: None }], Vec::new()));
+        return Ok((vec![Part { partition: String::new(), rows: whole, indices: None }], Vec::new()));
     }
     let values = keys.iter().map(|key| Ok(cast(column(key)?, &DataType::Utf8)?)).collect::<Result<Vec<_>>>()?;
     let (mut groups, mut refused) = (BTreeMap::<String, Vec<u32>>::new(), Vec::new());
@@ -200,7 +200,7 @@ pub fn by_partition(config: &Config, content: &SchemaRef, rows: &RecordBatch) ->
     }
     let taken = |(partition, rows): (String, Vec<u32>)| {
         let taken = take_record_batch(&whole, &UInt32Array::from(rows.clone()))?;
-        Ok(Part { partition, rows: taken, of: Some(rows) })
+        Ok(Part { partition, rows: taken, indices: Some(rows) })
     };
     Ok((groups.into_iter().map(taken).collect::<Result<_>>()?, refused))
 }

@@ -1,4 +1,4 @@
-//! Rows become the bytes of one file.
+//! Encodes rows as the bytes of one file.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -20,19 +20,19 @@ use crate::formats::{self, Messages};
 
 use crate::connectors::files::table::format::{Format, Kind};
 
-/// A row that has no form in files.
+/// A row that cannot be encoded in the file.
 #[derive(Debug)]
 pub struct Refused {
-    /// Which one of those that were given.
+    /// Its index among the given rows.
     pub row: usize,
-    /// Why.
+    /// Why it cannot be encoded.
     pub error: Error,
 }
 
-/// How many bytes of a Parquet row group are held before it is written.
+/// How many bytes of a Parquet row group are buffered before it is written.
 const ROW_GROUP: usize = 64 << 20;
 
-/// What was encoded and has not been taken yet; shared with the encoder that owns the other end.
+/// Encoded bytes that were not taken yet; shared with the encoder that writes them.
 #[derive(Debug, Clone, Default)]
 struct Buffer(Arc<Mutex<Vec<u8>>>);
 
@@ -47,7 +47,7 @@ impl Write for Buffer {
     }
 }
 
-/// Text that may be compressed on its way.
+/// Text that may be compressed.
 enum Packed {
     Plain(Buffer),
     Gzip(GzEncoder<Buffer>),
@@ -87,7 +87,7 @@ impl Write for Packed {
     }
 }
 
-/// Text, a record per line.
+/// Text, one record per line.
 struct Lines {
     encoder: Box<dyn formats::Encoder>,
     messages: Messages,
@@ -122,7 +122,7 @@ impl Lines {
         Ok(refused)
     }
 
-    /// One row without a form in the format does not take the others down.
+    /// Encodes row by row, so that a row that the format refuses does not affect the others.
     fn one_by_one(&mut self, rows: &RecordBatch) -> Result<Vec<Refused>> {
         let (mut one, mut refused) = (Messages::default(), Vec::new());
         for row in 0..rows.num_rows() {
@@ -146,7 +146,7 @@ enum Writer {
 
 /// The content of one file, as it grows.
 ///
-/// What is ready comes out of [`Self::take`]; nothing is a file before [`Self::finish`].
+/// Finished bytes come out of [`Self::take`]; the file is complete only after [`Self::finish`].
 pub struct Encoder {
     writer: Writer,
     buffer: Buffer,
@@ -154,7 +154,7 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// A file of rows with these columns; `header`: CSV says their names.
+    /// Encodes a file of rows with these columns; `header`: a CSV file has a header.
     ///
     /// # Errors
     /// When the format cannot hold one of them.
@@ -176,7 +176,7 @@ impl Encoder {
         Ok(Self { writer, buffer, taken: 0 })
     }
 
-    /// Adds rows, and returns those that have no form in this format.
+    /// Adds rows, and returns those that this format cannot encode.
     ///
     /// # Errors
     /// When nothing can be written.
@@ -202,7 +202,7 @@ impl Encoder {
         bytes
     }
 
-    /// About how many bytes the file has by now.
+    /// Returns the approximate size of the file so far, in bytes.
     pub fn len(&self) -> usize {
         let waiting = match &self.writer {
             Writer::Parquet(writer) => writer.in_progress_size(),
@@ -211,7 +211,7 @@ impl Encoder {
         self.taken + self.buffer.0.lock().len() + waiting
     }
 
-    /// Ends the file and hands out the rest of its bytes.
+    /// Ends the file and returns the rest of its bytes.
     ///
     /// # Errors
     /// When its end cannot be written.
@@ -232,7 +232,7 @@ fn parquet(error: ParquetError) -> Error {
     Error::data("rows cannot be written as Parquet").with_source(error)
 }
 
-/// Parquet compresses inside of the file.
+/// Parquet compresses inside the file.
 fn parquet_compression(format: &Format) -> Result<Compression> {
     match format.named_compression() {
         None | Some(FileCompressionType::ZSTD) => Ok(Compression::ZSTD(ZstdLevel::default())),

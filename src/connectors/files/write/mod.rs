@@ -1,4 +1,4 @@
-//! Rows as files: whole results at once, and a continuous job's files, each row once.
+//! Writes files: whole results at once, and the files of a continuous job, each row once.
 
 pub(super) mod atomic_file;
 pub(super) mod bulk_writer;

@@ -1,4 +1,4 @@
-//! The time that a partition stands for, and when event time has passed it.
+//! The time that a partition represents, and whether the watermark has passed it.
 
 use chrono::{DateTime, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone};
 use chrono_tz::Tz;
@@ -12,24 +12,24 @@ use crate::connectors::TableSpec;
 ///
 /// ```text
 ///   dt=2024-05-01/hour=07   '$dt $hour:00:00'   2024-05-01 07:00:00   + delay 1 h   08:00:00
-///   values                  timestamp-pattern   timestamp-formatter                 complete when the watermark is behind it
+///   values                  timestamp-pattern   timestamp-formatter                 complete when the watermark has passed it
 /// ```
 #[derive(Debug, Clone)]
 pub struct PartitionTime {
     keys: Vec<String>,
-    /// What `$key` stands in; without it the first key's value.
+    /// The text with `$key` for values; without it the first key's value.
     pattern: Option<String>,
-    /// How the text is read; without it a date, or a date and a time.
+    /// How the text is parsed; without it as a date, or a date and a time.
     formatter: Option<(String, std::sync::Arc<Pattern>)>,
     delay: Duration,
     zone: Tz,
 }
 
 impl PartitionTime {
-    /// Reads a table's options; `None` if partitions are not waited for.
+    /// Reads a table's options; `None` if partitions do not wait for the watermark.
     ///
     /// # Errors
-    /// Names the option that does not fit.
+    /// Names the invalid option.
     pub fn read(table: &TableSpec) -> Result<Option<Self>> {
         let wrong = |key: &str, hint: &str| Error::option(key, "cannot be used so").in_table(&table.name).hint(hint);
         let trigger = "sink.partition-commit.trigger";
@@ -61,10 +61,10 @@ impl PartitionTime {
         }))
     }
 
-    /// The time, in milliseconds since 1970, that the watermark has to be behind; `value` gives those of the partition.
+    /// Returns the time, in milliseconds since 1970, that the watermark must pass; `value` returns the values of the partition.
     ///
     /// # Errors
-    /// When the values make no time.
+    /// When the values are not a time.
     pub fn complete_after<'a>(&self, value: impl Fn(&str) -> Option<&'a str>) -> Result<i64> {
         let value = |key: &String| value(key).unwrap_or_default();
         let text = match &self.pattern {
@@ -83,7 +83,7 @@ impl PartitionTime {
         Ok(time.timestamp_millis().saturating_add(self.delay.num_milliseconds()))
     }
 
-    /// A time that clocks left out is the one they went on to, as in Java.
+    /// A time that clocks skipped becomes the one to which they were advanced, as in Java.
     fn instant(&self, time: NaiveDateTime) -> Option<DateTime<Tz>> {
         match self.zone.from_local_datetime(&time) {
             LocalResult::Single(time) | LocalResult::Ambiguous(time, _) => Some(time),

@@ -1,4 +1,4 @@
-//! When a file that a job writes is full.
+//! Decides when a file that a job writes is full.
 
 use std::time::{Duration, Instant};
 
@@ -10,16 +10,16 @@ use super::partition_time::PartitionTime;
 /// A file rolls after this many commits, which are kept until then.
 const MOST_COMMITS: u64 = 1000;
 
-/// What a table says of it.
+/// The options of a table for rolling.
 #[derive(Debug, Clone)]
 pub struct Rolling {
-    /// In bytes.
+    /// The size in bytes.
     size: usize,
-    /// Since its first row.
+    /// The age of its first row.
     age: Duration,
-    /// Since its newest row.
+    /// The time since its newest row.
     silence: Duration,
-    /// What is put beside the files of a partition that is complete.
+    /// The success file of complete partitions.
     pub success: Option<Success>,
 }
 
@@ -28,20 +28,20 @@ pub struct Rolling {
 pub struct Success {
     /// Its name.
     pub name: String,
-    /// When a partition is; without it as soon as its files are shown, and again with the next ones.
+    /// When the partition is complete; without it as soon as its files are visible, and again with the next ones.
     pub time: Option<PartitionTime>,
 }
 
-/// What is held back.
+/// Commits that are held back.
 #[derive(Debug, Clone, Copy)]
 pub struct Held {
     /// The first commit with rows.
     pub first: u64,
-    /// The newest one.
+    /// The newest commit.
     pub last: u64,
-    /// When the first row came.
+    /// When the first row was written.
     pub since: Instant,
-    /// When the newest row came.
+    /// When the newest row was written.
     pub touched: Instant,
 }
 
@@ -49,7 +49,7 @@ impl Rolling {
     /// Reads a table's options.
     ///
     /// # Errors
-    /// Names the option that does not fit.
+    /// Names the invalid option.
     pub fn read(table: &TableSpec) -> Result<Self> {
         let context = |key: &str, e: Error| e.in_table_option(&table.name, key);
         let duration = |key: &str| table.option(key).map(units::duration).transpose().map_err(|e| context(key, e));
@@ -72,12 +72,12 @@ impl Rolling {
         })
     }
 
-    /// When what is held back has waited long enough.
+    /// Returns when the held commits have waited long enough.
     pub fn due(&self, held: &Held) -> Instant {
         (held.since + self.age).min(held.touched + self.silence)
     }
 
-    /// Whether it is time; `bytes` are those of the largest file.
+    /// Whether the file must roll; `bytes` is the size of the largest file.
     pub fn is_full(&self, held: &Held, bytes: usize) -> bool {
         bytes >= self.size || held.last - held.first + 1 >= MOST_COMMITS || self.due(held) <= clock::instant()
     }

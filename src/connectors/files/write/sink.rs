@@ -1,4 +1,4 @@
-//! A table on files as something to write.
+//! Files as sinks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ use crate::common::s3::Buckets;
 use crate::connectors::files::table::config::Config;
 use crate::connectors::files::table::format::{Header, extension};
 
-/// Files that rows are added to a folder in.
+/// Adds rows to a folder, in new files.
 #[derive(Debug)]
 pub struct FilesSink {
     config: Arc<Config>,
@@ -28,10 +28,10 @@ pub struct FilesSink {
 }
 
 impl FilesSink {
-    /// The folder that a table declares.
+    /// Creates a sink to the folder that a table declares.
     ///
     /// # Errors
-    /// When it is a pattern or a file, or has columns that cannot be written.
+    /// When the path is a pattern or a file, or a column cannot be written.
     pub fn new(table: &TableSpec, buckets: &Buckets) -> Result<Self> {
         let config = Config::read(table, buckets)?;
         let shown = &config.location.shown;

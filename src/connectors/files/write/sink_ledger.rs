@@ -1,4 +1,4 @@
-//! What a job has written into a folder: a small hidden object beside its files.
+//! The ledger of what a job has written into a folder: a small hidden object beside its files.
 
 use std::collections::BTreeSet;
 
@@ -18,20 +18,20 @@ use crate::connectors::files::table::config::Config;
 /// ```text
 ///  open ─▶ {incarnation}    roll ─▶ {rolling: n} ─▶ files shown ─▶ {last: n}
 /// ```
-/// `rolling` is written before the first file of a roll is shown. After a crash in between, the same commits are rolled again, up to
-/// exactly that one: so the same files come out, under the same names, and no row is visible twice.
+/// `rolling` is written before the first file of a roll becomes visible. After a crash in between, the same commits are rolled again, up to
+/// exactly that one: so the same files are written, under the same names, and no row is visible twice.
 ///
-/// On S3 every write is conditional on the one before, so that an older copy of the job is stopped before it shows anything.
+/// On S3 every write is conditional on the one before, so that an older copy of the job is stopped before it makes anything visible.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Content {
     job_uuid: String,
     incarnation: u64,
     /// Everything up to this commit is in files.
     last: u64,
-    /// Which try of writing that commit it was.
+    /// The attempt that wrote that commit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     attempt: Option<String>,
-    /// The commit up to which files are being shown.
+    /// The commit up to which files are being made visible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rolling: Option<u64>,
     /// Partitions with visible files but without a success file.
@@ -39,7 +39,7 @@ struct Content {
     incomplete: BTreeSet<String>,
 }
 
-/// The record, as this writer has left it.
+/// The ledger, as this writer has left it.
 #[derive(Debug)]
 pub struct Record {
     path: Path,
@@ -47,19 +47,19 @@ pub struct Record {
     version: Option<UpdateVersion>,
 }
 
-/// A record that was taken over.
+/// A ledger that was claimed.
 #[derive(Debug)]
 pub struct Claimed {
-    /// The record.
+    /// The ledger.
     pub record: Record,
     /// The recorded commit, if it is of this job UUID.
     pub last: Option<Recorded>,
-    /// The life before this one, if the record was of another.
+    /// The previous job UUID, if the ledger belonged to another one.
     pub former: Option<String>,
 }
 
 impl Record {
-    /// Takes the record over from older copies.
+    /// Claims the ledger from older copies.
     ///
     /// # Errors
     /// `Fenced` when a newer copy has it.
@@ -102,12 +102,12 @@ impl Record {
         format!(".{}.", self.path.filename().unwrap_or_default())
     }
 
-    /// The commit up to which files were being shown when the writer before this one ended.
+    /// The commit up to which files were being made visible when the previous writer ended.
     pub fn rolling(&self) -> Option<u64> {
         self.content.rolling
     }
 
-    /// Says that files up to a commit are going to be shown.
+    /// Records that files up to a commit are about to become visible.
     ///
     /// # Errors
     /// `Fenced` when a newer copy has taken over.
@@ -119,7 +119,7 @@ impl Record {
         self.save(config).await
     }
 
-    /// Says that they are there, and which partitions are not complete now.
+    /// Records that they are visible, and which partitions are now incomplete.
     ///
     /// # Errors
     /// As [`Self::announce`].
@@ -128,7 +128,7 @@ impl Record {
         self.save(config).await
     }
 
-    /// Up to which commit everything is in files.
+    /// The commit up to which everything is in files.
     pub fn last(&self) -> Recorded {
         Recorded { n: self.content.last, attempt: self.content.attempt.clone() }
     }
@@ -142,7 +142,7 @@ impl Record {
         let bytes = serde_json::to_vec(&self.content)?;
         let shown = config.location.show(&self.path);
         if config.store.local {
-            // The checkpoint folder's lock keeps other copies away.
+            // The lock of the checkpoint folder excludes other copies.
             let mut output = Output::create(&config.store, &self.path, &shown).await?;
             output.write(bytes).await?;
             return output.show().await;
@@ -155,7 +155,7 @@ impl Record {
                 Ok(())
             }
             Err(e) => {
-                // It may have been our own first try, whose answer was lost: only the bytes tell.
+                // It may have been our own first attempt, whose answer was lost: only the bytes show that.
                 let away = |e| Error::unavailable(format!("{shown} cannot be written")).with_source(e);
                 let Ok(found) = config.store.objects.get(&self.path).await else { return Err(away(e)) };
                 let version = UpdateVersion { e_tag: found.meta.e_tag.clone(), version: found.meta.version.clone() };

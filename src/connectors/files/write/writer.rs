@@ -1,4 +1,4 @@
-//! A continuous job's rows into files, each row once.
+//! Writes the rows of a continuous job to files, each row once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use super::sink_ledger::{Claimed, Record};
 use crate::connectors::files::table::config::Config;
 use crate::connectors::files::table::listing::partitions;
 
-/// Rows of several commits on their way into one file per partition.
+/// Collects the rows of several commits in one file per partition.
 ///
 /// ```text
 ///   commit 5  commit 6  commit 7 │ commit 8 ...
@@ -31,29 +31,29 @@ use crate::connectors::files::table::listing::partitions;
 ///   dt=2024-05-02/part-<job>-<sink>-5.parquet       and the commits 5 to 7 are settled
 /// ```
 /// # Invariants
-/// * A file's rows are those of whole commits, and its name tells the first of them. What is not settled comes again after a restart,
-///   and rolls at the same commit ([`Record`]), so that a file that was shown already is replaced by the same.
-/// * Nothing is shown before the record says up to which commit.
+/// * A file's rows are those of whole commits, and its name holds the first of them. Commits that are not durable are written again after a
+///   restart, and roll at the same commit ([`Record`]), so that a visible file is replaced by an identical one.
+/// * Nothing becomes visible before the ledger records up to which commit.
 pub struct FilesWriter {
     config: Arc<Config>,
     rolling: Rolling,
     header: bool,
     content: SchemaRef,
     record: Record,
-    /// What begins the names of files.
+    /// The beginning of the names of files.
     stem: String,
     held: Option<Held>,
-    /// Which try of writing the newest commit it was.
+    /// The attempt that wrote the newest commit.
     attempt: Option<String>,
-    /// How far event time has come.
+    /// The watermark.
     watermark: i64,
     open: BTreeMap<String, (Encoder, Output)>,
     rejects: Rejects,
 }
 
 impl FilesWriter {
-    /// Takes over from older copies; also returns the newest commit that is in files, if that is known. `rejected` counts rows that have no
-    /// form in files.
+    /// Takes over from older copies; also returns the newest commit that is in files, if that is known. `rejected` counts rows that cannot
+    /// be written.
     ///
     /// # Errors
     /// When the folder cannot be used, or a newer copy has taken over.
@@ -67,7 +67,7 @@ impl FilesWriter {
         let Claimed { record, last, former } = Record::claim(&config, writer).await?;
         let stem = stem(writer, &writer.job_uuid);
         if config.store.local {
-            // Files that killed processes have left and never published.
+            // Temporary files that killed processes have left.
             let lives = former.map(|life| self::stem(writer, &life)).into_iter().chain([stem.clone()]);
             let starts: Vec<String> = lives.map(|stem| format!(".{stem}-")).chain([record.temporary()]).collect();
             let base = local(&config.location.base);
@@ -96,7 +96,7 @@ impl FilesWriter {
         self.open.get_mut(partition).ok_or_else(|| Error::internal("a file that was just opened is gone"))
     }
 
-    /// Shows everything up to the newest commit that has rows, and says of which partitions that was all.
+    /// Makes everything visible up to the newest commit with rows, and announces the partitions that are complete.
     async fn roll(&mut self) -> Result<()> {
         let mut shown = self.record.incomplete().clone();
         let last = match self.held {
@@ -121,7 +121,7 @@ impl FilesWriter {
         Ok(())
     }
 
-    /// Shows the files of all partitions, which hold the rows up to a commit. Returns the partitions.
+    /// Makes the files of all partitions visible, which hold the rows up to a commit. Returns the partitions.
     async fn show(&mut self, last: u64) -> Result<Vec<String>> {
         let mut whole = Vec::with_capacity(self.open.len());
         for (partition, (encoder, mut output)) in std::mem::take(&mut self.open) {
@@ -137,7 +137,7 @@ impl FilesWriter {
         Ok(partitions)
     }
 
-    /// Puts the success file beside a partition's files.
+    /// Writes the success file of a partition.
     async fn succeed(&mut self, partition: &str) -> Result<()> {
         let Some(Success { name, .. }) = &self.rolling.success else { return Ok(()) };
         let path = path(&self.config, partition, name)?;
@@ -152,32 +152,32 @@ impl FilesWriter {
         time.complete_after(|key| values.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str()))
     }
 
-    /// Whether the watermark has passed a partition that it is waited for.
+    /// Whether the watermark has passed a partition that waits for it.
     fn has_passed(&self, partition: &str) -> bool {
         let waited_for = self.rolling.success.as_ref().is_some_and(|s| s.time.is_some());
         waited_for && self.complete_after(partition).is_ok_and(|after| self.watermark > after)
     }
 
-    /// A row that has no form in files is a bad record.
+    /// Treats a row that cannot be written as a bad record.
     fn reject(&mut self, rows: &RecordBatch, Refused { row, error }: Refused) -> Result<()> {
         self.rejects.reject(RejectedRow { value: Some(row_text(rows, row)), error: error.message().to_string(), ..RejectedRow::default() })
     }
 
-    /// Whether a partition is complete whose files are not visible yet, or that was not announced.
+    /// Whether a complete partition has files that are not visible yet, or was not announced.
     fn has_news(&self) -> bool {
         self.open.keys().chain(self.record.incomplete()).any(|p| self.has_passed(p))
     }
 }
 
-/// What begins the names of a sink's files: no other job, and no other life of this one, has it.
+/// Returns the beginning of the names of a sink's files, which no other job, and no other life of this one, uses.
 fn stem(writer: &Writer, life: &str) -> String {
     let plain = |text: &str| -> String { text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect() };
     let life: String = life.chars().filter(char::is_ascii_alphanumeric).take(12).collect();
     format!("part-{}-{}-{life}", plain(&writer.job), plain(&writer.sink))
 }
 
-/// Removes temporary files with one of these at the beginning of their names, in a folder and below it. What cannot be removed stays: it is
-/// hidden, and of no harm.
+/// Removes temporary files whose names begin with one of `starts`, in a folder and below it. Files that cannot be removed stay: they are
+/// hidden and harmless.
 fn remove_temporary(folder: &std::path::Path, starts: &[String]) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
@@ -218,7 +218,7 @@ impl SinkWriter for FilesWriter {
     async fn commit(&mut self, commit: &CommitInfo) -> Result<()> {
         let Some(held) = self.held else { return Ok(()) };
         let full = match self.record.rolling() {
-            // What was being shown when the process ended is shown again, and no more with it.
+            // Roll exactly what was being rolled when the process ended, and no more.
             Some(until) => commit.n >= until,
             None => self.has_news() || self.rolling.is_full(&held, self.open.values().map(|(encoder, _)| encoder.len()).max().unwrap_or(0)),
         };
@@ -236,7 +236,7 @@ impl SinkWriter for FilesWriter {
     fn durable_up_to(&self, n: u64) -> u64 {
         match self.held {
             Some(held) => held.first.saturating_sub(1),
-            // Not before that is told, too.
+            // It is not durable before the partition is announced, too.
             None => n.saturating_sub(u64::from(self.has_news())),
         }
     }
@@ -250,7 +250,7 @@ impl SinkWriter for FilesWriter {
     }
 
     async fn flush(&mut self) -> Result<()> {
-        // Before the commits have come again that were being shown there is nothing whole to show.
+        // Until the commits of an interrupted roll have been written again, there is nothing complete to make visible.
         if self.record.rolling().is_some() { Ok(()) } else { self.roll().await }
     }
 }
@@ -414,7 +414,7 @@ mod tests {
         first.write(&CommitInfo::new(1, ""), &rows(&["2024-05-01", "2024-05-02", "none"])).await.unwrap();
         first.commit(&CommitInfo::new(1, "")).await.unwrap();
         assert_eq!((files(), complete(), first.durable_up_to(1)), ([0, 0], (false, false), 0));
-        // Exactly at the end it is not over yet.
+        // Exactly at the end the partition is not complete yet.
         assert!(first.next_flush_at() > Some(Instant::now()));
         first.advance_watermark(at("2024-05-02T00:00:00.001"));
         assert!(first.next_flush_at() <= Some(Instant::now()));
@@ -429,7 +429,7 @@ mod tests {
         second.advance_watermark(at("2024-05-02T12:00:00"));
         assert_eq!((last.map(|r| r.n), second.next_flush_at(), second.durable_up_to(1)), (Some(1), None, 1));
         second.advance_watermark(i64::MAX);
-        // A commit without rows is settled once that is announced.
+        // A commit without rows is durable once the partition is announced.
         assert_eq!(second.durable_up_to(2), 1);
         second.flush().await.unwrap();
         assert_eq!((complete(), second.durable_up_to(2)), ((false, true), 2));

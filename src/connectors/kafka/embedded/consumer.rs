@@ -1,4 +1,4 @@
-//! Reading the in-process log: blocks until something is appended, and wakes within microseconds.
+//! Reads the in-process log: blocks until a record is appended, and wakes within microseconds.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ pub(super) struct EmbeddedConsumer {
     shared: Arc<Shared>,
     topic: String,
     partitions: Vec<Assigned>,
-    /// Which partition is looked at first, so that a busy one cannot starve the others.
+    /// The partition to look at first, so that a busy one cannot starve the others.
     turn: usize,
 }
 
@@ -21,7 +21,7 @@ struct Assigned {
     partition: i32,
     next: i64,
     paused: bool,
-    /// The last poll found nothing behind `next`.
+    /// The last poll found nothing at or after `next`.
     at_end: bool,
 }
 
@@ -32,7 +32,7 @@ impl EmbeddedConsumer {
         Ok(consumer)
     }
 
-    /// The next batch of some partition, and where it begins to be new.
+    /// Finds the next batch of some partition, and the index of its first unread record.
     fn find(&mut self, state: &State) -> Result<Option<(usize, Arc<Batch>)>> {
         let topic = state.topics.get(&self.topic).ok_or_else(|| missing(&self.topic))?;
         let count = self.partitions.len();
@@ -55,14 +55,14 @@ impl EmbeddedConsumer {
                     self.turn = index + 1;
                     return Ok(Some((index, batch)));
                 }
-                // Nothing but gaps: they are read, too.
+                // Only gaps are left: skip them.
                 None => assigned.next = log.end,
             }
         }
         Ok(None)
     }
 
-    /// Finds out which partitions are read to their end; gaps at the end are passed.
+    /// Updates which partitions were read to their end; gaps at the end are skipped.
     fn look(&mut self) {
         let shared = Arc::clone(&self.shared);
         let state = shared.lock();
@@ -129,7 +129,7 @@ impl Consumer for EmbeddedConsumer {
     fn pause(&mut self, partitions: &[i32]) -> Result<()> {
         for assigned in &mut self.partitions {
             assigned.paused = partitions.contains(&assigned.partition);
-            // Nothing is known of what stands behind until it is looked at.
+            // What follows is unknown until the next look.
             assigned.at_end = false;
         }
         Ok(())

@@ -1,4 +1,4 @@
-//! What can happen to the in-process topic log, as it is applied and written.
+//! Entries: the changes of the in-process topic log, as they are written to the journal and applied.
 
 use crate::common::{Error, Result};
 use crate::connectors::kafka::broker::OutRecord;
@@ -6,26 +6,25 @@ use crate::connectors::kafka::broker::OutRecord;
 use super::log::{Batch, Partition, StoredRecord};
 use super::{State, missing};
 
-/// Changes that happen together: a transaction, or a change by itself.
+/// Changes that are applied together: a transaction, or a single change.
 ///
-/// Every change that is to outlive the process is an entry first, which is written to the journal, if there is one, and then applied;
-/// what was written is applied again at the next start. So an entry says nothing that depends on when it is applied, but for the offsets: records go behind
-/// what is there.
+/// Every durable change is an entry first, which is written to the journal, if there is one, and then applied; the next start applies the
+/// journal again. So an entry does not depend on when it is applied, except for offsets: records are appended to what is there.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Entry {
-    /// Topics that are made, or get more partitions.
+    /// Topics that are created, or get more partitions.
     #[prost(message, repeated, tag = "1")]
     pub(super) topics: Vec<Topic>,
     /// Records that are appended.
     #[prost(message, repeated, tag = "2")]
     pub(super) appends: Vec<Append>,
-    /// Then: offsets that are used up without a record.
+    /// Then: offsets that are skipped without a record.
     #[prost(message, repeated, tag = "3")]
     pub(super) gaps: Vec<Gap>,
     /// Offsets that groups commit.
     #[prost(message, repeated, tag = "4")]
     pub(super) offsets: Vec<Offset>,
-    /// Last: where partitions begin whose older records are gone.
+    /// Last: the new begin of partitions whose oldest records were removed.
     #[prost(message, repeated, tag = "5")]
     pub(super) begins: Vec<Begin>,
 }
@@ -88,12 +87,12 @@ pub(super) struct Offset {
 }
 
 impl Entry {
-    /// Whether nothing happens.
+    /// Whether the entry changes nothing.
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Adds records to a topic, each to the partition that it names or that its key or its turn gives.
+    /// Adds records to a topic, each to the partition that it names, else by its key or in turn.
     ///
     /// # Errors
     /// When there is no such topic or partition.
@@ -104,7 +103,7 @@ impl Entry {
         sorted.resize_with(partitions, Vec::new);
         for record in records {
             let index = match (record.partition, &record.key) {
-                // One that is not there is refused below.
+                // A partition that does not exist is refused below.
                 (Some(fixed), _) => usize::try_from(fixed).unwrap_or(usize::MAX),
                 (None, Some(key)) => super::partitioner::partition(key, partitions),
                 (None, None) => {
@@ -134,7 +133,7 @@ impl Entry {
 }
 
 impl State {
-    /// Makes it so. What an entry names was there when it was made.
+    /// Applies an entry. What it names existed when the entry was made.
     pub(super) fn apply(&mut self, entry: Entry, retention: usize) {
         for Topic { name, partitions } in entry.topics {
             let topic = self.topics.entry(name).or_default();
@@ -160,7 +159,7 @@ impl State {
         }
     }
 
-    /// Entries that make an empty state this one, batch by batch: what is gone by retention is not in them.
+    /// Returns entries that rebuild this state from an empty one, batch by batch, without what retention has removed.
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
         let topics = self.topics.iter().map(|(name, partitions)| Topic { name: name.clone(), partitions: partitions.len() as u32 });
         let topics = Entry { topics: topics.collect(), ..Entry::default() };
@@ -171,7 +170,7 @@ impl State {
                 Vec::from_iter((offsets > 0).then(|| Gap { topic: topic.clone(), partition, offsets }))
             };
             let before = std::iter::once(0).chain(log.batches().map(Batch::after));
-            // A gap is behind the records of its entry, so each is in the entry before.
+            // A gap comes after the records of its entry, so each gap is in the entry before its batch.
             let gaps = before.zip(log.batches().map(|batch| batch.first).chain([log.end])).map(move |(from, to)| gap(from, to));
             let appends = std::iter::once(Vec::new()).chain(log.batches().map(move |batch| {
                 let records = batch.records.clone();
@@ -192,7 +191,7 @@ impl State {
         [topics].into_iter().chain(partitions).chain([Entry { offsets, ..Entry::default() }])
     }
 
-    /// About how many bytes of records there are.
+    /// The approximate size of all records in bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.topics.values().flatten().map(|partition| partition.bytes() as u64).sum()
     }

@@ -1,4 +1,4 @@
-//! The in-process topic log on disk: a journal that is written as it happens, and read again at the next start.
+//! The in-process topic log on disk: a journal that is appended to by every change, and read again at the next start.
 
 use std::fs::{File, TryLockError};
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
@@ -11,16 +11,16 @@ use crate::common::{Error, Result, private};
 
 use super::entry::Entry;
 
-/// What the file begins with; another version of the layout begins with something else.
+/// The first bytes of the file; another version of the layout begins with others.
 const MAGIC: &[u8; 8] = b"mstopic2";
-/// The version before this one, whose headers have no checksum of their own; its files are read, and go on, as they were.
+/// The version before this one, whose headers have no checksum; its files are read and continued in their own layout.
 const OLDER: &[u8; 8] = b"mstopic1";
 /// Length and checksum before each entry, and a checksum of both.
 const HEADER: usize = 16;
 const OLDER_HEADER: usize = 12;
 /// A journal is compacted only after this many new bytes.
 const SHORT: u64 = 16 << 20;
-/// No entry is longer, so a length that was never written is not taken for one.
+/// The limit on the length of an entry, so that bytes that were never written are not taken for a length.
 const LONGEST: usize = 1 << 30;
 
 /// All changes of all topics, in order, in one append-only file.
@@ -29,35 +29,35 @@ const LONGEST: usize = 1 << 30;
 ///   topics/lock        held while the process lives: there is one reader and writer
 ///   topics/journal     mstopic2 | length, checksum, header's checksum, entry | ...
 /// ```
-/// One file for all partitions, because a transaction is one entry then: it is there as a whole or not at all, without a protocol between
-/// files. Records are kept in memory as well; the file is read from its beginning to its end, once, at the start. When most of it is gone
-/// from the topics by retention, it is compacted into a new file, which replaces the old one atomically.
+/// One file holds all partitions, because then a transaction is one entry: it is complete or absent, without a protocol between files.
+/// Records are kept in memory as well; the file is read once, at the start. When retention has removed most of its records from the topics,
+/// it is compacted into a new file, which replaces the old one atomically.
 ///
 /// # Invariants
-/// - What [`Self::append`] with `sync` has returned from survives a power cut.
-/// - An entry at the end of the file that was not written to its end has never happened: it is cut off at the next start.
-/// - Anything else that is not as it was written is damage, and refused: nothing behind it is given up.
+/// - Entries for which [`Self::append`] with `sync` has returned survive a power cut.
+/// - An unfinished entry at the end of the file has never happened: the next start cuts it off.
+/// - Any other difference from what was written is damage, and refused: the entries after it are not given up.
 #[derive(Debug)]
 pub(super) struct Journal {
     file: File,
-    /// How long the header of each entry is.
+    /// The length of each entry's header.
     header: usize,
-    /// Where the last whole entry ends.
+    /// The end of the last whole entry.
     end: u64,
     folder: PathBuf,
-    /// Its length at the last attempt to compact it.
+    /// The file's length at the last attempt to compact it.
     written: u64,
-    /// Half an entry stands behind that and could not be taken back.
+    /// Half an entry follows `end` and could not be removed.
     broken: bool,
     /// Held, not used.
     _lock: File,
 }
 
 impl Journal {
-    /// Opens the journal of a folder, which is made if it is missing, and hands out what is in it.
+    /// Opens the journal of a folder, which is created if it is missing, and passes its entries to `each`.
     ///
     /// # Errors
-    /// When another process has it open, or the files cannot be used.
+    /// When another process has it open, or the files cannot be read or written.
     pub(super) fn open(folder: &Path, mut each: impl FnMut(Entry)) -> Result<Self> {
         let failed = |e: std::io::Error| Error::state(format!("cannot use {}", folder.display())).with_source(e);
         private::create_folder(folder).map_err(failed)?;
@@ -80,7 +80,7 @@ impl Journal {
         let header = match magic.as_slice() {
             begun if begun == MAGIC => HEADER,
             begun if begun == OLDER => OLDER_HEADER,
-            // A file that was cut off within its first bytes has held nothing.
+            // A file that was cut off within its first bytes never held an entry.
             begun if begun.len() < MAGIC.len() && MAGIC.starts_with(begun) => HEADER,
             _ => {
                 return Err(
@@ -120,17 +120,17 @@ impl Journal {
         Ok(Self { file, header, end, folder: folder.to_path_buf(), written: 0, broken: false, _lock: lock })
     }
 
-    /// Whether most of it is of no use, when about this many bytes are.
+    /// Whether most of the file is useless, when about this many bytes are used.
     pub(super) fn is_worn(&self, used: u64) -> bool {
         self.end > self.written + SHORT && self.end / 2 > used
     }
 
-    /// Compacts it to these entries. If that fails, it is unchanged.
+    /// Compacts the file to these entries. On failure, the file is unchanged.
     ///
     /// # Errors
     /// When the disk is full or gone.
     pub(super) fn rewrite(&mut self, entries: impl Iterator<Item = Entry>) -> Result<()> {
-        // Even if it fails: the next attempt is after as many new bytes.
+        // Even on failure: the next attempt is after the same number of new bytes.
         self.written = self.end;
         let failed = |e: std::io::Error| Error::state("the embedded topics cannot be written").with_source(e);
         let begun = self.folder.join(".journal.tmp");
@@ -143,18 +143,18 @@ impl Journal {
         File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(failed)
     }
 
-    /// Waits until everything is on the disk.
+    /// Waits until everything is on disk.
     ///
     /// # Errors
-    /// When it cannot be brought there.
+    /// When syncing fails.
     pub(super) fn sync(&mut self) -> Result<()> {
         self.file.sync_data().map_err(|e| Error::state("the embedded topics cannot be written").with_source(e))
     }
 
-    /// Writes an entry; with `sync` it is on the disk when this returns.
+    /// Writes an entry; with `sync` it is on disk when this returns.
     ///
     /// # Errors
-    /// When the disk is full or gone; then nothing was written. When an earlier entry could not be taken back either.
+    /// When the disk is full or gone (then nothing was written), and after an earlier entry could not be removed either.
     pub(super) fn append(&mut self, entry: &Entry, sync: bool) -> Result<()> {
         if self.broken {
             return Err(Error::state("the embedded topics take no more: an entry was cut off, and its beginning could not be taken back")
@@ -175,7 +175,7 @@ impl Journal {
     }
 }
 
-/// Writes a whole journal to the disk; returns its length.
+/// Writes a whole journal to disk; returns the file and its length.
 fn written_anew(path: &Path, entries: impl Iterator<Item = Entry>) -> Result<(File, u64)> {
     let failed = |e: std::io::Error| Error::state("the embedded topics cannot be written").with_source(e);
     let file = private::options().read(true).write(true).create(true).truncate(true).open(path).map_err(failed)?;
@@ -191,7 +191,7 @@ fn written_anew(path: &Path, entries: impl Iterator<Item = Entry>) -> Result<(Fi
     Ok((file, end))
 }
 
-/// An entry as it stands in the file.
+/// Encodes an entry with its header.
 fn framed(entry: &Entry, header: usize) -> Result<Vec<u8>> {
     let body = entry.encode_to_vec();
     let length = u32::try_from(body.len()).ok().filter(|_| body.len() <= LONGEST);
@@ -212,17 +212,17 @@ fn check(header: &[u8]) -> [u8; 4] {
     [a, b, c, d]
 }
 
-/// What stands at a place of the file.
+/// The next item in the file.
 enum Next {
     /// An entry, and its length in the file.
     Entry(Entry, u64),
-    /// Nothing, or an entry that was not written to its end.
+    /// The end, or an unfinished entry.
     End,
-    /// Something that is not as it was written.
+    /// Bytes that differ from what was written.
     Damaged,
 }
 
-/// What comes next in the file, of which `left` bytes are there.
+/// Reads the next item of the file, of which `left` bytes remain.
 fn next(reader: &mut impl Read, header: usize, left: u64) -> std::io::Result<Next> {
     let mut head = [0; HEADER];
     let head = &mut head[..header];
@@ -232,22 +232,22 @@ fn next(reader: &mut impl Read, header: usize, left: u64) -> std::io::Result<Nex
     reader.read_exact(head)?;
     let (length, sum) = (number(&head[..4]), number(&head[4..12]));
     if header == HEADER && head[12..] != check(&head[..12]) {
-        // A file that grew before its bytes came to the disk ends in zeros.
+        // A file that grew before its bytes reached the disk ends in zeros.
         return rest_is_zero(reader, head);
     }
     if length > left - header as u64 {
-        // Without a checksum of its own a long length may be damage as well, behind which entries stand.
+        // Without a header checksum a too large length may also be damage, after which entries follow.
         return Ok(if length > LONGEST as u64 { Next::Damaged } else { Next::End });
     }
     let mut body = Vec::new();
     reader.by_ref().take(length).read_to_end(&mut body)?;
     if xxh3_64(&body) != sum {
         let last = length == left - header as u64;
-        // The last one may have grown the file before its bytes came to the disk: then its end is zeros.
+        // The last entry may have grown the file before its bytes reached the disk: then it ends in zeros.
         let zeros = body.iter().rev().take(16).all(|byte| *byte == 0);
         return Ok(if last && zeros { Next::End } else { Next::Damaged });
     }
-    // With the right checksum it is what was written.
+    // With the right checksum the bytes are those that were written.
     Ok(Entry::decode(body.as_slice()).map_or(Next::Damaged, |entry| Next::Entry(entry, header as u64 + length)))
 }
 
@@ -277,7 +277,7 @@ mod tests {
     fn nothing_is_written_behind_half_an_entry() {
         let folder = tempfile::tempdir().unwrap();
         let mut journal = Journal::open(folder.path(), |_| ()).unwrap();
-        // Neither takes an entry nor lets go of a part of one.
+        // A file opened for reading only refuses both writes and truncation.
         let unwilling = File::open(folder.path().join("journal")).unwrap();
         let file = std::mem::replace(&mut journal.file, unwilling);
         assert!(journal.append(&Entry::default(), true).is_err());

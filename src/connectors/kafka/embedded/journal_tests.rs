@@ -14,7 +14,7 @@ fn value(partition: i32, text: &str) -> OutRecord {
     }
 }
 
-/// Everything that can be seen of topic `t` and group `g`.
+/// Returns everything visible of topic `t` and group `g`.
 async fn seen(broker: &EmbeddedBroker) -> String {
     let bounds = broker.bounds("t").await.unwrap_or_default();
     let from: Vec<(i32, i64)> = bounds.iter().map(|b| (b.partition, b.earliest)).collect();
@@ -52,7 +52,7 @@ fn one_process_has_it_at_a_time() {
     EmbeddedBroker::open(folder.path(), usize::MAX).unwrap();
 }
 
-/// Cut at any byte, the log is as it was after one of its changes; a transaction is there as a whole or not at all.
+/// Cut at any byte, the log is as it was after one of its changes; a transaction is complete or absent.
 #[tokio::test]
 async fn a_torn_tail_is_cut_off() {
     let folder = tempfile::tempdir().unwrap();
@@ -84,18 +84,18 @@ async fn a_torn_tail_is_cut_off() {
         let broker = EmbeddedBroker::open(folder.path(), usize::MAX).unwrap();
         let expected = states.iter().rev().find(|(length, _)| *length <= cut as u64).unwrap_or(&states[0]);
         let aborted = states.len() - 1;
-        // The last step is two changes, of which only both together are compared.
+        // The last step is two changes, which are compared only together.
         if cut as u64 > states[aborted - 1].0 && cut < whole.len() {
             continue;
         }
         assert_eq!(seen(&broker).await, expected.1, "cut at {cut} of {}", whole.len());
-        // What is written behind a cut is found.
+        // Entries that are written after a cut are read.
         broker.create("more", Some(1)).unwrap();
         drop(broker);
         let again = EmbeddedBroker::open(folder.path(), usize::MAX).unwrap();
         assert_eq!(again.partitions("more").await.unwrap(), Some(1));
     }
-    // A bit that has changed, wherever, is refused, and the file stays as it is.
+    // A flipped bit, wherever it is, is refused, and the file stays as it is.
     for at in 0..whole.len() {
         for bit in [0, 6] {
             let mut spoilt = whole.clone();
@@ -106,14 +106,14 @@ async fn a_torn_tail_is_cut_off() {
             assert_eq!(fs::read(&journal).unwrap(), spoilt);
         }
     }
-    // Room that was never written to is an unfinished tail.
+    // A tail that was allocated but never written is an unfinished entry.
     fs::write(&journal, [whole.as_slice(), &[0; 100]].concat()).unwrap();
     assert_eq!(seen(&EmbeddedBroker::open(folder.path(), usize::MAX).unwrap()).await, states.last().unwrap().1);
     fs::write(&journal, b"something").unwrap();
     assert!(EmbeddedBroker::open(folder.path(), usize::MAX).is_err());
 }
 
-/// However much is written, what is kept in memory and on disk is bounded, and offsets go on.
+/// However much is written, memory and disk stay bounded, and offsets continue.
 #[tokio::test]
 async fn a_journal_is_written_anew_without_what_is_gone() {
     const KEPT: usize = 2 << 20;
@@ -140,16 +140,16 @@ async fn a_journal_is_written_anew_without_what_is_gone() {
     assert!(bounds[0].earliest > 1_000 && bounds[0].latest > bounds[0].earliest && bounds[2].earliest == 0, "{bounds:?}");
     let before = seen(&broker).await;
     drop((producer, broker));
-    // As it was, also when a file is left that was not finished.
+    // An unfinished temporary file is ignored.
     fs::write(folder.path().join(".journal.tmp"), b"mstopic2 and half an entry").unwrap();
     let broker = EmbeddedBroker::open(folder.path(), KEPT).unwrap();
     assert_eq!(seen(&broker).await, before);
     assert!(!folder.path().join(".journal.tmp").exists());
-    // A reader that is too far behind hears it.
+    // A reader that is too far behind gets an error.
     let mut consumer = broker.consumer("t", &[(0, 3)]).unwrap();
     let gone = consumer.poll(1, Duration::ZERO, &mut |_| ()).unwrap_err();
     assert!(gone.message().contains("topic `t`, partition 0: offset 3 is gone; the log holds"), "{gone}");
-    // Every cut of a journal that was written anew is a state, too.
+    // Every cut of a compacted journal is a valid state, too.
     broker.append("t", vec![value(1, "last")]).unwrap();
     let after = seen(&broker).await;
     drop((consumer, broker));

@@ -1,11 +1,11 @@
-//! The data of the in-process topic log: batches of records by offset, nothing else.
+//! The data of the in-process topic log: batches of records by offset.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::connectors::kafka::broker::{Headers, OutRecord, Record, TimestampType};
 
-/// A record as it is kept.
+/// A record as it is stored.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct StoredRecord {
     #[prost(int64, tag = "1")]
@@ -25,7 +25,7 @@ pub(super) struct Header {
     pub(super) key: String,
     #[prost(bytes = "vec", optional, tag = "2")]
     pub(super) value: Option<Vec<u8>>,
-    /// There is no value. Journals of older versions leave an empty value out.
+    /// The record has no value. Journals of older versions leave an empty value out.
     #[prost(bool, tag = "3")]
     pub(super) absent: bool,
 }
@@ -71,7 +71,7 @@ impl Headers for StoredRecord {
     }
 }
 
-/// Records that were appended together, at consecutive offsets. Readers hold on to it without holding the log's lock.
+/// Records that were appended together, at consecutive offsets. Readers share a batch without holding the log's lock.
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) first: i64,
@@ -108,7 +108,7 @@ impl Partition {
         if self.bytes <= retention {
             return;
         }
-        // Some more at once, so that what a reader has just found the beginning to be does not go with every append.
+        // Remove some more at once, so that the begin that a reader has just seen does not move with every append.
         while self.bytes > retention - retention / 4 && self.batches.len() > 1 {
             if let Some(old) = self.batches.pop_front() {
                 self.bytes -= old.bytes;
@@ -117,22 +117,22 @@ impl Partition {
         }
     }
 
-    /// What is there, in order.
+    /// The batches, in order.
     pub(super) fn batches(&self) -> impl Iterator<Item = &Batch> + Clone {
         self.batches.iter().map(Arc::as_ref)
     }
 
-    /// About how many bytes that is.
+    /// The approximate size of the batches in bytes.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
     }
 
-    /// Uses up offsets without a record.
+    /// Skips offsets without a record.
     pub(super) fn gap(&mut self, offsets: u64) {
         self.end = self.end.saturating_add_unsigned(offsets);
     }
 
-    /// Forgets everything before an offset, as retention does.
+    /// Removes everything before an offset, as retention does.
     pub(super) fn truncate(&mut self, earliest: i64) {
         self.earliest = earliest.clamp(self.earliest, self.end);
         while self.batches.front().is_some_and(|b| b.after() <= self.earliest) {
@@ -142,13 +142,13 @@ impl Partition {
         }
     }
 
-    /// The first batch with a record at or after `offset`.
+    /// Returns the first batch with a record at or after `offset`.
     pub(super) fn batch_from(&self, offset: i64) -> Option<Arc<Batch>> {
         let at = self.batches.partition_point(|b| b.after() <= offset);
         self.batches.get(at).map(Arc::clone)
     }
 
-    /// The offset of the first record at or after a time, or the end.
+    /// Returns the offset of the first record at or after a time, or the end.
     pub(super) fn offset_for_time(&self, timestamp: i64) -> i64 {
         let records = self.batches.iter().flat_map(|b| b.records.iter().zip(b.first..));
         let found = records.filter(|(_, offset)| *offset >= self.earliest).find(|(r, _)| r.timestamp >= timestamp);

@@ -1,9 +1,9 @@
 //! The in-process topic log of `--embedded` and `demo`: topics without Kafka.
 //!
-//! It keeps to what Kafka promises, so that everything above cannot tell them apart: partitions with growing offsets,
-//! transactions that appear at once together with their offset commit and leave a control record (a gap of one offset)
-//! behind, older producers of a transactional id that are fenced, keys that go where Java would put them. It lives in
-//! memory and in one process; in a folder it is on disk as well, and is there again at the next start.
+//! It keeps Kafka's promises, so that the code above cannot tell them apart: growing offsets per partition, transactions that become
+//! visible at once together with their offset commit and leave a control record (a gap of one offset), fencing of older producers of a
+//! transactional id, keys that go where Java would put them. It lives in memory and in one process; with a folder it is also on disk, and
+//! restored at the next start.
 //!
 //! ```text
 //!  producer ─▶ Entry: what happens together ─▶ Journal (fsync) ─▶ State::apply ─▶ consumers
@@ -52,16 +52,16 @@ impl Default for EmbeddedBroker {
     }
 }
 
-/// What consumers and producers hold on to.
+/// The state that consumers and producers share.
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
     /// Notified whenever a partition grows or a topic is deleted.
     changed: Condvar,
     clock: Arc<dyn Clock>,
-    /// Bytes that a partition keeps.
+    /// The retention of a partition in bytes.
     retention: usize,
-    /// There is a journal: the lock of the state may be held while it is written to the disk.
+    /// There is a journal: the lock of the state may be held during a write to disk.
     on_disk: bool,
 }
 
@@ -72,14 +72,14 @@ struct State {
     groups: HashMap<(String, String), BTreeMap<i32, (i64, String)>>,
     /// The newest epoch of every transactional id.
     epochs: HashMap<String, u64>,
-    /// Turns records without a key around the partitions.
+    /// Distributes records without a key over the partitions.
     turn: usize,
-    /// Where entries are written before they are applied.
+    /// The journal to which entries are written before they are applied.
     journal: Option<Journal>,
 }
 
 impl EmbeddedBroker {
-    /// An empty log that keeps everything.
+    /// An empty log without a retention limit.
     pub fn new() -> Self {
         Self::with(usize::MAX, Arc::new(SystemClock))
     }
@@ -90,7 +90,7 @@ impl EmbeddedBroker {
         Self { shared: Arc::new(Shared { state, changed, clock, retention, on_disk: false }) }
     }
 
-    /// The log in a folder, with all that it held: topics, records, offsets of groups. A partition keeps about this many bytes.
+    /// Opens the log in a folder, with all its topics, records and offsets of groups. A partition keeps about this many bytes.
     ///
     /// # Errors
     /// When another process has it open, or it cannot be read.
@@ -102,10 +102,10 @@ impl EmbeddedBroker {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Makes a topic; one that is there already stays as it is. Returns the number of partitions.
+    /// Creates a topic; an existing one is left as it is. Returns the number of partitions.
     ///
     /// # Errors
-    /// When the disk does not take it.
+    /// When writing to disk fails.
     pub fn create(&self, topic: &str, partitions: Option<usize>) -> Result<usize> {
         self.shared.create(topic, partitions)
     }
@@ -120,12 +120,12 @@ impl EmbeddedBroker {
 }
 
 impl Shared {
-    /// A panic of another holder cannot leave the log half written, so poisoning is of no interest.
+    /// A panic of another holder cannot leave the log half written, so poisoning is ignored.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does what needs the state; for an async task.
+    /// Runs work on the state, for an async task.
     async fn with<T: Send + 'static>(self: &Arc<Self>, work: impl FnOnce(&Self) -> Result<T> + Send + 'static) -> Result<T> {
         if !self.on_disk {
             return work(self);
@@ -149,7 +149,7 @@ impl Shared {
         self.happen(state, Entry { topics: vec![resized], ..Entry::default() }, true)
     }
 
-    /// Writes what happens, if there is a journal, and lets it happen. With `sync` it survives a power cut from then on.
+    /// Writes an entry to the journal, if there is one, and applies it. With `sync` it is durable when this returns.
     fn happen(&self, state: &mut State, entry: Entry, sync: bool) -> Result<()> {
         if !entry.is_empty() {
             if let Some(journal) = &mut state.journal {
@@ -171,7 +171,7 @@ impl Shared {
 }
 
 impl State {
-    /// Compacts the journal, if most of its records were removed from the topics.
+    /// Compacts the journal, if retention has removed most of its records.
     fn renew_journal(&mut self) {
         let Some(mut journal) = self.journal.take() else { return };
         if journal.is_worn(self.bytes())
@@ -182,7 +182,7 @@ impl State {
         self.journal = Some(journal);
     }
 
-    /// Waits until all that happened is on the disk.
+    /// Waits until all entries are on disk.
     fn sync(&mut self) -> Result<()> {
         self.journal.as_mut().map_or(Ok(()), Journal::sync)
     }
@@ -192,7 +192,7 @@ fn missing(topic: &str) -> Error {
     Error::data(format!("topic `{topic}` does not exist"))
 }
 
-/// Partition numbers are small; the trait has them as Kafka does, in 32 bits.
+/// Partition numbers are small; the trait has Kafka's 32-bit numbers.
 fn number(index: usize) -> i32 {
     i32::try_from(index).unwrap_or(i32::MAX)
 }

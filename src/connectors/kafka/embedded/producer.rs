@@ -1,4 +1,4 @@
-//! Writing to the in-process log. A transaction's records are held back and appended at once when it commits.
+//! Writes to the in-process log. A transaction's records are buffered and appended at once when it commits.
 
 use std::sync::{Arc, MutexGuard};
 
@@ -10,14 +10,14 @@ use crate::connectors::kafka::broker::{OutRecord, Producer};
 use super::entry::{Entry, Gap, Offset};
 use super::{Shared, State};
 
-/// A transactional id and which of its producers this is.
+/// A transactional id and the epoch of this producer.
 type Identity = Option<(String, u64)>;
 
 pub(super) struct EmbeddedProducer {
     shared: Arc<Shared>,
     identity: Identity,
     open: bool,
-    /// What the transaction holds, shared with what writes it.
+    /// The records of the transaction, shared with the task that writes them.
     held: Arc<Held>,
 }
 
@@ -36,7 +36,7 @@ impl EmbeddedProducer {
         if self.open { Ok(()) } else { Err(Error::internal("no transaction is open")) }
     }
 
-    /// Does the work if this producer is not fenced.
+    /// Runs the work if this producer is not fenced.
     async fn with<T: Send + 'static>(&self, work: impl FnOnce(&Shared, MutexGuard<'_, State>) -> Result<T> + Send + 'static) -> Result<T> {
         let identity = self.identity.clone();
         let work = move |shared: &Shared| {
@@ -96,14 +96,14 @@ impl Producer for EmbeddedProducer {
         self.in_transaction()?;
         let held = Arc::clone(&self.held);
         let written = move |shared: &Shared, mut state: MutexGuard<'_, State>| {
-            // All of it is one entry, so that a transaction appears as a whole or not at all.
+            // The transaction is one entry, so that it appears as a whole or not at all.
             let mut entry = Entry::default();
             for (topic, records) in &held.records {
                 entry.append(&mut state, topic, records.clone(), shared.clock.now())?;
             }
             entry.end_transaction();
             entry.offsets.clone_from(&held.offsets);
-            // What was written without a transaction is there already.
+            // Records without a transaction were appended already.
             if entry.is_empty() { state.sync() } else { shared.happen(&mut state, entry, true) }
         };
         self.with(written).await?;
@@ -114,7 +114,7 @@ impl Producer for EmbeddedProducer {
 
     async fn abort(&mut self) -> Result<()> {
         self.in_transaction()?;
-        // As in Kafka, aborted records have used up their offsets.
+        // As in Kafka, aborted records use up their offsets.
         let gap =
             |(topic, records): &(String, Vec<OutRecord>)| Gap { topic: topic.clone(), partition: 0, offsets: records.len() as u64 + 1 };
         let gaps = self.held.records.iter().map(gap).collect();

@@ -1,4 +1,4 @@
-//! What happens to a real topic without its writers and readers, for tests.
+//! Test hooks for what a broker does to a topic: more partitions, retention, forgotten groups.
 
 use super::EmbeddedBroker;
 
@@ -8,7 +8,7 @@ impl EmbeddedBroker {
         self.shared.resize(&mut self.shared.lock(), topic, partitions).unwrap();
     }
 
-    /// Forgets everything before an offset, as retention does.
+    /// Removes everything before an offset, as retention does.
     pub fn truncate(&self, topic: &str, partition: usize, earliest: i64) {
         self.shared.lock().topics.get_mut(topic).unwrap()[partition].truncate(earliest);
     }

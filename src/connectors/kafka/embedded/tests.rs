@@ -1,4 +1,4 @@
-//! The in-process topic log, by its readers and writers.
+//! Tests of the in-process topic log through its readers and writers.
 
 use std::time::Instant;
 

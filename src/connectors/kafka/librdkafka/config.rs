@@ -1,8 +1,8 @@
-//! `properties.*` of a Flink script, written for Java's client, as settings of librdkafka.
+//! Converts `properties.*` of a Flink script, written for Java's client, to settings of librdkafka.
 //!
 //! Most names are the same. What Java spells differently is translated; what only means something to a Java program is
-//! left out with a warning; what cannot be honoured (a JKS key store) is an error that says what to do. Unknown
-//! names are errors, because a typing error in a security setting must not pass.
+//! left out with a warning; what librdkafka cannot do (a JKS key store) is an error that says what to do. Unknown names are errors, because
+//! a typo in a security setting must not pass.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -51,7 +51,7 @@ const OURS: &[&str] = &[
     "delivery.report.only.error",
 ];
 
-/// Of those, what would change what is written; a person who sets it should know that it has no effect.
+/// Those of them that affect what is written: a user who sets one is told that it has no effect.
 const OURS_TOLD: &[&str] = &["transactional.id", "enable.idempotence", "acks", "request.required.acks", "enable.gapless.guarantee"];
 
 /// Settings of Java's client, or of Flink's around it, that have no counterpart and need none.
@@ -108,7 +108,7 @@ const JAVA_ONLY: &[&str] = &[
     "sasl.kerberos.ticket.renew.window.factor",
 ];
 
-/// Java's name, and librdkafka's for the same thing.
+/// Java's name, and librdkafka's name of the same setting.
 const TRANSLATED: &[(&str, &str)] = &[
     ("fetch.max.wait.ms", "fetch.wait.max.ms"),
     ("max.request.size", "message.max.bytes"),
@@ -123,7 +123,7 @@ impl ClientSettings {
     /// Translates and checks all properties, without connecting.
     ///
     /// # Errors
-    /// `Sql` for an unknown name, a value that is not allowed, or something that cannot be honoured.
+    /// `Sql` for an unknown name, an invalid value, or a setting that librdkafka cannot honour.
     pub fn new(bootstrap: &str, properties: &[(String, String)]) -> Result<Self> {
         let bootstrap = bootstrap.trim();
         if bootstrap.is_empty() {
@@ -161,7 +161,7 @@ impl ClientSettings {
                 None => error.hint("the names are those of Kafka's Java client and of librdkafka"),
             });
         };
-        // A limit for what is written; on a consumer librdkafka would only check it against the size of fetches.
+        // A limit on what is written; on a consumer librdkafka would only check it against the size of fetches.
         let side = if name == "message.max.bytes" { Side::Producer } else { side };
         // librdkafka checks the value.
         if let Err(KafkaError::ClientConfig(_, text, ..)) = ClientConfig::new().set(name, value).create_native_config() {
@@ -178,7 +178,7 @@ impl ClientSettings {
         &self.bootstrap
     }
 
-    /// For reading, and for questions about topics.
+    /// Settings of a client that reads records.
     pub fn consumer(&self) -> ClientConfig {
         self.consumer_among(1)
     }
@@ -188,7 +188,7 @@ impl ClientSettings {
         let queued = (FETCHED_KBYTES / consumers.max(1)).max(1024).to_string();
         // Small fetches: with 8 MiB per partition a fetch of well-compressed JSON unpacks to 130 MB at once, which costs
         // twice the CPU time, seven times the wait for the first record, and up to 1 GB behind a slow reader (1 MiB:
-        // 0.27 CPU-seconds per million rows, 30 ms, 110 MB). Short waits tell the end of a partition soon.
+        // 0.27 CPU-seconds per million rows, 30 ms, 110 MB). With short waits the end of a partition is known soon.
         let defaults = [
             ("isolation.level", "read_committed"),
             ("fetch.wait.max.ms", "100"),
@@ -211,14 +211,14 @@ impl ClientSettings {
         self.build(Side::Consumer, &defaults, &fixed)
     }
 
-    /// For questions about topics: as `consumer`, without statistics.
+    /// Settings of a client that asks about topics: as `consumer`, without statistics.
     pub fn questions(&self) -> ClientConfig {
         let mut config = self.consumer();
         config.set("statistics.interval.ms", "0");
         config
     }
 
-    /// For the committed offsets of a group.
+    /// Settings of a client that reads the committed offsets of a group.
     pub fn group(&self, group: &str) -> ClientConfig {
         let mut config = self.questions();
         // read_committed: an answer waits for transactions that are still open on the offsets.
@@ -226,7 +226,7 @@ impl ClientSettings {
         config
     }
 
-    /// For writing.
+    /// Settings of a client that writes.
     pub fn producer(&self, transactional_id: Option<&str>) -> ClientConfig {
         // A back-to-back transaction costs 4 ms with these back-offs, 100 ms without: the broker is still closing the
         // one before.
@@ -237,14 +237,14 @@ impl ClientSettings {
             ("queue.buffering.max.messages", "200000"),
             ("queue.buffering.max.kbytes", "65536"),
             ("compression.codec", "lz4"),
-            // Whether a record is too large is for the topic to say; but one that the buffer above, or the broker's
-            // `socket.request.max.bytes` (100 MiB), does not hold would be tried for ever.
+            // The topic decides whether a record is too large; but a record that exceeds the buffer above, or the broker's
+            // `socket.request.max.bytes` (100 MiB), would be retried for ever.
             ("message.max.bytes", "60000000"),
             ("partitioner", "murmur2_random"),
         ];
         let fixed = [("enable.idempotence", "true"), ("request.required.acks", "-1"), ("delivery.report.only.error", "true")];
         let mut config = self.build(Side::Producer, &defaults, &fixed);
-        // So that the end of every connection is reported.
+        // At this level librdkafka reports the end of every connection.
         config.set_log_level(RDKafkaLogLevel::Info);
         if let Some(id) = transactional_id {
             config.set("transactional.id", id);

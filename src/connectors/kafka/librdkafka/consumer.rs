@@ -1,4 +1,4 @@
-//! Reading partitions of a topic: where they stand, what is an error, and what is only an outage.
+//! Reads partitions of a topic, tracks their positions, and tells errors from outages.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ pub(super) struct RdKafkaConsumer {
     topic: String,
     address: String,
     partitions: Vec<Partition>,
-    /// The partitions as librdkafka's list, used again for each question.
+    /// The partitions as librdkafka's list, reused for each query.
     list: TopicPartitionList,
     /// An error that came together with records, to be returned by the next poll.
     failed: Option<Error>,
@@ -28,17 +28,17 @@ pub(super) struct RdKafkaConsumer {
 struct Partition {
     id: i32,
     next: i64,
-    /// librdkafka's position may be as high as this only because an EOF event or an error moved it.
+    /// librdkafka's position may have reached this value only because an EOF event or an error moved it.
     phantom: i64,
     /// The newest last stable offset, from an EOF event or the statistics.
     end: Option<i64>,
-    /// An EOF event was the last that came.
+    /// The last event was EOF.
     eof: bool,
     paused: bool,
 }
 
 impl RdKafkaConsumer {
-    /// Starts to read ahead.
+    /// Starts reading ahead.
     pub fn start(client: BaseConsumer<Context>, address: &str, topic: &str, from: &[(i32, i64)]) -> Result<Self> {
         let mut list = TopicPartitionList::with_capacity(from.len());
         for &(partition, offset) in from {
@@ -59,7 +59,7 @@ impl RdKafkaConsumer {
             .hint("was the topic deleted, or the right to read it withdrawn? once it is there again, `--fresh` starts over")
     }
 
-    /// What an error of a partition means: nothing while librdkafka tries again, else the end of reading.
+    /// Judges an error of a partition: `None` while librdkafka retries, else the error that ends reading.
     fn judge(&self, partition: i32, offset: i64, (code, text): Failure) -> Option<Error> {
         if errors::is_transient(code) {
             tracing::debug!(target: "librdkafka", "topic `{}`, partition {partition}: {text}", self.topic);
@@ -79,7 +79,7 @@ impl RdKafkaConsumer {
     }
 }
 
-/// Connection errors, statistics and logs, which come on the client's main queue.
+/// Handles connection errors, statistics and logs, which come on the client's main queue.
 fn serve(client: &BaseConsumer<Context>) {
     // Each call serves one event; errors are returned too, after the context has seen them.
     for _ in 0..4 {
@@ -87,7 +87,7 @@ fn serve(client: &BaseConsumer<Context>) {
     }
 }
 
-/// The entry of a partition; most records come from the same one as the record before.
+/// Finds the entry of a partition; most records come from the same one as the record before.
 fn entry(partitions: &mut [Partition], last: &mut usize, id: i32) -> Option<usize> {
     if partitions.get(*last).is_none_or(|p| p.id != id) {
         *last = partitions.iter().position(|p| p.id == id)?;
@@ -112,7 +112,7 @@ impl Consumer for RdKafkaConsumer {
             Item::Record(record) => {
                 let Some(at) = entry(partitions, &mut last, record.partition) else { return };
                 let p = &mut partitions[at];
-                // Fetching starts again after a pause, maybe below what was handed out already.
+                // After a pause fetching may start again before records that were returned already.
                 if record.offset < p.next {
                     return;
                 }
@@ -142,7 +142,7 @@ impl Consumer for RdKafkaConsumer {
         if taken == 0 {
             serve(self.reader.client());
         }
-        // Control records (the end of a transaction) are never handed out, but move librdkafka's position.
+        // Control records (the end of a transaction) are never returned, but move librdkafka's position.
         self.reader.positions(&self.list, &mut |id, offset| {
             if let Some(at) = entry(partitions, &mut last, id) {
                 let p = &mut partitions[at];
@@ -169,7 +169,7 @@ impl Consumer for RdKafkaConsumer {
                 p.end = p.end.max(Some(end));
             }
         }
-        // Before the first statistics an EOF event is as good, unless a connection has failed since.
+        // Before the first statistics an EOF event counts as well, unless a connection has failed since.
         let fresh = context.unblemished();
         let healthy = |id| context.partition(id).map_or(fresh, |health| health.healthy);
         self.partitions
@@ -189,8 +189,8 @@ impl Consumer for RdKafkaConsumer {
     }
 
     fn add(&mut self, from: &[(i32, i64)]) -> Result<()> {
-        // A client that has not heard of a partition takes it for one that is gone; an answer that does not come is no error, for it
-        // asks by itself, too.
+        // A client that does not know a partition yet would report it as deleted; a missing answer is no error, because the client also
+        // asks by itself.
         let _ = self.reader.client().fetch_metadata(Some(&self.topic), Duration::from_secs(5));
         self.reader
             .add(from)
@@ -215,13 +215,13 @@ impl Consumer for RdKafkaConsumer {
             let done = if wanted {
                 client.pause(&list)
             } else {
-                // By itself librdkafka would go on at its own position, which may be one too far.
+                // By itself librdkafka would resume at its own position, which may be one too far.
                 let sought = self.reader.seek(p.id, p.next);
                 sought.map_err(|(code, text)| errors::of_code(&what(), &self.address, code, Some(text)))?;
                 client.resume(&list)
             };
             done.map_err(|e| errors::from_client(&what(), &self.address, &e, None))?;
-            // After a pause the end has to be confirmed again: fetching restarts, which causes a new EOF event.
+            // After a pause the end must be confirmed again: fetching restarts, which causes a new EOF event.
             p.paused = wanted;
             p.eof = false;
         }

@@ -15,10 +15,10 @@ use serde::Deserialize;
 use super::errors;
 use crate::common::clock;
 
-/// A leader that has not answered for so long is not healthy: a fetch returns within a tenth of a second.
+/// A leader without an answer for this long is not healthy: a fetch returns within a tenth of a second.
 const SILENT_AFTER_MICROS: i64 = 2_000_000;
 
-/// A partition that no broker has named for so long, since the client was made, is not there.
+/// A partition that no broker has named for this long, since the client was created, does not exist.
 const UNNAMED_AFTER: Duration = Duration::from_secs(10);
 
 /// The context of every client; each part is used by the clients that it concerns.
@@ -58,8 +58,8 @@ pub(super) struct PartitionHealth {
 }
 
 impl State {
-    /// How long a partition that brokers do not name has been so. One that they named before was deleted, for which
-    /// librdkafka has waited already (`topic.metadata.propagation.max.ms`).
+    /// How long brokers have not named a partition. One that they named before was deleted, for which librdkafka has waited already
+    /// (`topic.metadata.propagation.max.ms`).
     fn unnamed_for(&mut self, partition: i32) -> Duration {
         let since = self.unnamed_since.entry(partition).or_insert_with(|| Some(clock::instant()));
         since.map_or(Duration::MAX, clock::since)
@@ -68,7 +68,7 @@ impl State {
 
 impl Context {
     fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
-        // A panic while the lock was held leaves plain values behind, so a poisoned lock is as good as any.
+        // A panic under the lock leaves plain values, so a poisoned lock is as good as any.
         f(&mut self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
     }
 
@@ -105,7 +105,7 @@ impl Context {
         self.with(|s| s.failure.clone())
     }
 
-    /// Forgets failed deliveries (a new transaction begins).
+    /// Clears failed deliveries (a new transaction begins).
     pub fn clear_failure(&self) {
         self.with(|s| s.failure = None);
     }
@@ -113,12 +113,12 @@ impl Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        // Only this event reports a connection that ends with one request in flight. One that was never made has none in flight.
+        // Only this event reports that a connection with one request in flight has ended. A connection that was never established has none.
         let never_made = ["Connect to ", "Failed to resolve", "Connection setup timed out"];
         if facility == "FAIL" && !never_made.iter().any(|text| message.contains(text)) {
             self.with(|s| s.lost += 1);
         }
-        // Connection errors come through `error` too, and the job reports them once; so all this is for debugging.
+        // Connection errors also come through `error`, and the job reports them once; so these logs are for debugging only.
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
                 tracing::warn!(target: "librdkafka", "{facility}: {message}");
@@ -185,7 +185,7 @@ impl ProducerContext for Context {
     }
 }
 
-/// The few of librdkafka's statistics that are looked at.
+/// The part of librdkafka's statistics that is read.
 #[derive(Deserialize)]
 struct Statistics {
     #[serde(default)]
@@ -211,14 +211,14 @@ struct TopicStatistics {
 struct PartitionStatistics {
     partition: i32,
     broker: i32,
-    /// The brokers' answers do not name it.
+    /// The brokers' answers do not name the partition.
     unknown: bool,
     /// The last stable offset, or the high watermark for `read_uncommitted`.
     ls_offset: i64,
 }
 
-/// What librdkafka says of a connection, without what only it needs: `127.0.0.1:9092/bootstrap: Connect to ipv4#127.0.0.1:9092
-/// failed: Connection refused (after 0ms in state CONNECT, 1 identical error(s) suppressed)`.
+/// Strips librdkafka's internals from the text of a connection error: `127.0.0.1:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed:
+/// Connection refused (after 0ms in state CONNECT, 1 identical error(s) suppressed)`.
 fn plain(reason: &str) -> String {
     let text = reason.split_once(" (after ").map_or(reason, |(text, _)| text);
     match text.split_once(": Connect to ipv").and_then(|(_, to)| to.split_once('#')) {

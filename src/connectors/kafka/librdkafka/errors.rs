@@ -4,7 +4,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 use crate::common::{Error, ErrorKind};
 
-/// An error of an operation: `what` says what was tried, `address` which cluster.
+/// Converts the error of an operation: `what` says what was tried, `address` names the cluster.
 pub(super) fn from_client(what: &str, address: &str, error: &KafkaError, reason: Option<String>) -> Error {
     match error {
         KafkaError::Transaction(error) => of_code(what, address, error.code(), Some(error.string())),
@@ -18,7 +18,7 @@ pub(super) fn from_client(what: &str, address: &str, error: &KafkaError, reason:
     }
 }
 
-/// The same from a bare code, with librdkafka's explanation if there is one.
+/// Converts a bare code, with librdkafka's explanation if there is one.
 pub(super) fn of_code(what: &str, address: &str, code: Code, reason: Option<String>) -> Error {
     let text = reason.unwrap_or_else(|| describe(code));
     let error = Error::new(kind(code), format!("{what} (Kafka at {address}): {text}"));
@@ -64,7 +64,7 @@ fn kind(code: Code) -> ErrorKind {
     }
 }
 
-/// Errors that go away by themselves, or with the next answer: librdkafka tries again.
+/// Whether an error disappears by itself, or with the next answer: librdkafka retries.
 pub(super) fn is_transient(code: Code) -> bool {
     matches!(
         code,

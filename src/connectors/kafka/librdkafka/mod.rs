@@ -1,8 +1,8 @@
 //! A real Kafka cluster, through librdkafka.
 //!
 //! ```text
-//! RdKafkaBroker ─ config, security, names   the person's properties as librdkafka's
-//!               ─ a client for questions    topics, bounds, offsets by time; one more per group asked about
+//! RdKafkaBroker ─ config, security, names   the user's properties as librdkafka's
+//!               ─ a client for queries      topics, bounds, offsets by time; one more per group
 //!               ─ consumer ─ native         batches straight from librdkafka's fetch queue
 //!               ─ producer                  transactions
 //! ```
@@ -34,20 +34,20 @@ mod native;
 mod producer;
 mod security;
 
-/// How long a question may take before the broker counts as away.
+/// How long a query may take before the broker counts as unreachable.
 const QUESTION: Duration = Duration::from_secs(10);
 
 /// The brokers' default of `max.message.bytes`.
 const MAX_MESSAGE_BYTES: usize = 1_048_588;
 
-/// How long to wait before asking again about something that is still being set up (a leader, a new topic).
+/// How long to wait before asking again for something that is still being set up (a leader, a new topic).
 const AGAIN: Duration = Duration::from_millis(20);
 
 /// Offsets in place of a time, in `offsets_for_times`.
 const EARLIEST: Offset = Offset::Beginning;
 const LATEST: Offset = Offset::End;
 
-/// A Kafka cluster as one table's properties reach it.
+/// A Kafka cluster, reached with the properties of one table.
 #[derive(Debug)]
 pub struct RdKafkaBroker {
     inner: Arc<Inner>,
@@ -55,7 +55,7 @@ pub struct RdKafkaBroker {
 
 struct Inner {
     settings: ClientSettings,
-    /// Made by the first question; keeps its connections.
+    /// Created by the first query; keeps its connections.
     questions: Mutex<Option<Arc<BaseConsumer<Context>>>>,
     /// One client per group whose offsets were asked for or committed.
     groups: Mutex<HashMap<String, Arc<BaseConsumer<Context>>>>,
@@ -68,11 +68,11 @@ impl std::fmt::Debug for Inner {
 }
 
 impl RdKafkaBroker {
-    /// A cluster at `bootstrap` (`host:port`, several with commas), with the `properties.*` of a table without that
-    /// prefix. Connects to nothing.
+    /// A cluster at `bootstrap` (`host:port`, several with commas), with the `properties.*` of a table without that prefix. Does not
+    /// connect.
     ///
     /// # Errors
-    /// `Sql` when a property is unknown, has a wrong value, or cannot be honoured.
+    /// `Sql` when a property is unknown or invalid, or cannot be honoured.
     pub fn new(bootstrap: &str, properties: &[(String, String)]) -> Result<Self> {
         let settings = ClientSettings::new(bootstrap, properties)?;
         Ok(Self { inner: Arc::new(Inner { settings, questions: Mutex::default(), groups: Mutex::default() }) })
@@ -83,7 +83,7 @@ impl RdKafkaBroker {
         self.ask(move |inner| {
             let mut config = inner.settings.producer(id.as_deref());
             let number = |name: &str, default| config.get(name).and_then(|v| v.parse().ok()).unwrap_or(default);
-            // Java's default, and the client's.
+            // librdkafka's defaults.
             let (batch, client) = (number("batch.size", 1_000_000), number("message.max.bytes", 1_000_000));
             let limits = limit.map(|topic| Limits { client, topic });
             if let Some(limit) = limit {
@@ -96,7 +96,7 @@ impl RdKafkaBroker {
         .await
     }
 
-    /// A topic's `max.message.bytes`; the brokers' default where they do not tell.
+    /// Returns a topic's `max.message.bytes`; the brokers' default if they do not report it.
     async fn max_message_bytes(&self, topic: &str) -> usize {
         let asked = async {
             let admin: AdminClient<Context> = self.inner.client(&self.inner.settings.questions()).ok()?;
@@ -127,7 +127,7 @@ impl Drop for Inner {
     }
 }
 
-/// The time that is left, with a little for a last try.
+/// The remaining time, plus a little for a last try.
 fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(clock::instant()).max(Duration::from_millis(1))
 }
@@ -162,9 +162,9 @@ impl Inner {
             .map_err(|e| errors::from_client("a Kafka client cannot be made", self.address(), &e, None))
     }
 
-    /// The error of a request; if no broker answered, with the newest reason that its client reported.
+    /// Converts the error of a request; if no broker answered, with the newest reason that its client reported.
     fn failed(&self, what: &str, client: &BaseConsumer<Context>, error: &KafkaError) -> Error {
-        // Why a connection failed waits on the client's main queue.
+        // The reason of a failed connection is on the client's main queue.
         for _ in 0..16 {
             let _ = client.poll(Duration::ZERO);
         }
@@ -172,7 +172,7 @@ impl Inner {
         errors::from_client(what, self.address(), error, client.client().context().reason().filter(|_| unanswered))
     }
 
-    /// The number of partitions, asked until `deadline` while the answer is that it is being set up.
+    /// Returns the number of partitions, asking until `deadline` while the topic is being set up.
     fn partitions(&self, topic: &str, deadline: Instant) -> Result<Option<usize>> {
         let client = self.questions()?;
         let what = format!("topic `{topic}` cannot be looked up");
@@ -200,7 +200,7 @@ impl Inner {
         }
     }
 
-    /// One offset per partition: for a time, or for [`EARLIEST`] or [`LATEST`] in its place. One request per leader, with
+    /// Returns one offset per partition: for a time, or for [`EARLIEST`] or [`LATEST`] instead of one. Sends one request per leader, with
     /// the isolation level of the table.
     fn offsets(&self, topic: &str, partitions: i32, time: Offset, deadline: Instant) -> Result<BTreeMap<i32, Option<i64>>> {
         let client = self.questions()?;
@@ -232,7 +232,7 @@ impl Inner {
                 },
                 Err(error) => error,
             };
-            // A topic that was made just now may not have its leaders yet.
+            // A new topic may not have its leaders yet.
             let again = error.rdkafka_error_code().is_some_and(|c| errors::is_transient(c) || c == Code::UnknownTopicOrPartition);
             if !again || clock::instant() > deadline {
                 return Err(self.failed(&what, client, &error));
@@ -316,7 +316,7 @@ impl Inner {
         }
     }
 
-    /// Waits until a topic that was made can be seen.
+    /// Waits until a new topic is visible.
     fn appeared(&self, topic: &str) -> Result<usize> {
         let deadline = clock::instant() + QUESTION;
         loop {
@@ -358,7 +358,7 @@ impl Broker for RdKafkaBroker {
             Err((code, text)) if errors::is_transient(code) => {
                 Err(errors::of_code(&format!("topic `{topic}` cannot be described"), inner.address(), code, Some(text)))
             }
-            // One may read a topic without the right to have it described.
+            // A user may read a topic without the right to describe it.
             Err((code, text)) => {
                 tracing::debug!(target: "librdkafka", "topic `{topic}` cannot be described: {code}: {text}");
                 Ok(None)
@@ -404,7 +404,7 @@ impl Broker for RdKafkaBroker {
         self.ask(move |inner| {
             let deadline = clock::instant() + QUESTION;
             let partitions = inner.existing(&topic, deadline)?;
-            // Negative numbers are special values there; a time before 1970 skips no records anyway.
+            // Negative numbers are special values here; a time before 1970 skips no records anyway.
             let time = if timestamp < 0 { EARLIEST } else { Offset::Offset(timestamp) };
             let found = inner.offsets(&topic, partitions, time, deadline)?;
             let ends =
@@ -433,7 +433,7 @@ impl Broker for RdKafkaBroker {
             }
             client.commit(&list, CommitMode::Sync).map_err(|e| inner.failed(&told, &client, &e))
         });
-        // librdkafka has no time limit for it.
+        // librdkafka has no time limit for this call.
         match tokio::time::timeout(QUESTION, commit).await {
             Ok(done) => done,
             Err(_) => Err(errors::of_code(&what, self.inner.address(), Code::OperationTimedOut, None)),

@@ -1,10 +1,10 @@
-//! The configuration names of librdkafka 2.12 that a person may set, as its CONFIGURATION.md lists them.
+//! The configuration names of librdkafka 2.12 that a user may set, as its CONFIGURATION.md lists them.
 //!
-//! Needed beside librdkafka's own check for three things: a hint with the nearest spelling, one name for aliases (else
-//! a default of ours and the person's alias would both be set, in no order), and the side a name is for (librdkafka
-//! warns about a producer's setting on a consumer).
+//! They serve three things besides librdkafka's own check: a hint with the nearest spelling, one name for aliases (else a default of ours
+//! and the user's alias would both be set, in no order), and the clients a name applies to (librdkafka warns about a producer's setting on
+//! a consumer).
 
-/// Which clients a name is for.
+/// The clients that a setting applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     /// Every client.
@@ -17,7 +17,7 @@ pub(super) enum Side {
 
 use Side::{Both, Consumer, Producer};
 
-/// The name librdkafka uses for `name` (aliases resolved), and its side.
+/// Returns the name librdkafka uses for `name` (aliases resolved), and its side.
 pub(super) fn find(name: &str) -> Option<(&'static str, Side)> {
     let at = NAMES.binary_search_by(|(known, ..)| (*known).cmp(name)).ok()?;
     let (known, side, alias) = NAMES[at];

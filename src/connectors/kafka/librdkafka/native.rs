@@ -1,4 +1,4 @@
-//! The one unsafe file: what librdkafka offers in C and the `rdkafka` crate does not wrap.
+//! The only file with unsafe code: functions of librdkafka's C interface that the `rdkafka` crate does not wrap.
 //!
 //! Batches: `rd_kafka_consume_batch_queue` hands out thousands of messages per call, for half the CPU time of polling
 //! them one by one (`docs/performance.md`). They come through a queue of our own (librdkafka's simple consumer), so no
@@ -20,14 +20,14 @@ use super::context::Context;
 /// The most messages per call into librdkafka.
 const BATCH: usize = 8192;
 
-/// A code of librdkafka's with its explanation.
+/// An error code of librdkafka with its explanation.
 pub(super) type Failure = (RDKafkaErrorCode, String);
 
-/// What a [`Reader`] hands out.
+/// What a [`Reader`] passes to its callback.
 pub(super) enum Item<'a> {
     /// A record.
     Record(Record<'a>),
-    /// The partition is read to its end, which is this offset.
+    /// The partition was read to its end, which is this offset.
     End { partition: i32, offset: i64 },
     /// Something is wrong with a partition.
     Failure { partition: i32, offset: i64, failure: Failure },
@@ -39,7 +39,7 @@ pub(super) struct Reader {
     queue: *mut c::rd_kafka_queue_t,
     started: Vec<i32>,
     slots: Vec<*mut c::rd_kafka_message_t>,
-    /// After the handles, which belong to it: fields are dropped after `Drop::drop`.
+    /// The handles belong to it, so it is dropped after them: fields are dropped after `Drop::drop`.
     client: BaseConsumer<Context>,
 }
 
@@ -48,7 +48,7 @@ pub(super) struct Reader {
 unsafe impl Send for Reader {}
 
 impl Reader {
-    /// Starts to fetch each partition at its offset.
+    /// Starts fetching each partition at its offset.
     pub fn start(client: BaseConsumer<Context>, topic: &str, from: &[(i32, i64)]) -> Result<Self, Failure> {
         let name = text(topic)?;
         let rk = client.client().native_ptr();
@@ -63,7 +63,7 @@ impl Reader {
         Ok(reader)
     }
 
-    /// Starts to fetch more partitions.
+    /// Starts fetching more partitions.
     pub fn add(&mut self, from: &[(i32, i64)]) -> Result<(), Failure> {
         for &(partition, offset) in from {
             // SAFETY: both handles are valid until `Drop`, which also stops what is started here.
@@ -75,16 +75,16 @@ impl Reader {
         Ok(())
     }
 
-    /// The client whose main queue has to be polled, and that pauses partitions.
+    /// The client whose main queue must be polled, and that pauses partitions.
     pub fn client(&self) -> &BaseConsumer<Context> {
         &self.client
     }
 
-    /// Hands out up to `max` items, waiting up to `wait` for the first.
+    /// Passes up to `max` items to `each`, waiting up to `wait` for the first.
     pub fn take(&mut self, max: usize, wait: Duration, each: &mut dyn FnMut(Item<'_>)) -> usize {
         let max = max.clamp(1, BATCH);
-        // librdkafka waits until the batch is full or the time is up; so what is there is taken without waiting, and
-        // only one message is waited for.
+        // librdkafka waits until the batch is full or the time is up; so available messages are taken without waiting, and only one message
+        // is waited for.
         let mut taken = self.batch(max, Duration::ZERO, each);
         if taken == 0 && !wait.is_zero() {
             taken = self.batch(1, wait, each);
@@ -109,7 +109,7 @@ impl Reader {
         n
     }
 
-    /// Fetches a partition from this offset from now on, dropping what was fetched of it. Returns at once.
+    /// Fetches a partition from this offset on, and drops what was fetched of it. Returns at once.
     pub fn seek(&self, partition: i32, offset: i64) -> Result<(), Failure> {
         // SAFETY: the topic is valid until `Drop`; a timeout of 0 only hands the request to librdkafka's thread.
         match unsafe { c::rd_kafka_seek(self.topic, partition, offset, 0) } {
@@ -166,7 +166,7 @@ impl Drop for Messages<'_> {
     }
 }
 
-/// Hands one message to `each`.
+/// Passes one message to `each`.
 ///
 /// # Safety
 /// `message` must be a live message of a consumer. All that `each` gets borrows from it for the call only.
@@ -238,7 +238,7 @@ impl Headers for MessageHeaders {
     }
 }
 
-/// The id of a topic, which no other topic of this name has ever had; `None` if the brokers know none.
+/// Returns the id of a topic, which no other topic of this name has ever had; `None` if the brokers have no topic ids.
 pub(super) fn topic_id(client: &BaseConsumer<Context>, topic: &str, wait: Duration) -> Result<Option<String>, Failure> {
     let name = text(topic)?;
     let rk = client.client().native_ptr();
@@ -290,21 +290,21 @@ unsafe fn described_id(event: *mut c::rd_kafka_event_t) -> Result<Option<String>
             return Ok(None);
         }
         let (high, low) = (c::rd_kafka_Uuid_most_significant_bits(id), c::rd_kafka_Uuid_least_significant_bits(id));
-        // Brokers before 2.8 know no ids.
+        // Brokers before 2.8 have no ids.
         Ok(((high, low) != (0, 0)).then(|| format!("{high:016x}{low:016x}")))
     }
 }
 
-/// An element of a list of partitions, as a broker answered it.
+/// An entry of a list of committed offsets, as a broker returned it.
 pub(super) struct Committed {
     pub partition: i32,
     pub offset: i64,
     pub error: RDKafkaErrorCode,
-    /// Whatever another program may have put there: not always UTF-8, which the crate's own accessor panics on.
+    /// Metadata that another program may have written: not always UTF-8, on which the crate's own accessor panics.
     pub metadata: String,
 }
 
-/// The elements of a list with their metadata.
+/// Returns the entries of a list with their metadata.
 pub(super) fn committed(list: &TopicPartitionList) -> Vec<Committed> {
     // SAFETY: the list is borrowed for the whole call, its `cnt` elements are initialised, metadata is null or valid for
     // its size.
@@ -325,8 +325,8 @@ pub(super) fn committed(list: &TopicPartitionList) -> Vec<Committed> {
     }
 }
 
-/// Adds offsets of a group to the open transaction. The crate wants a consumer of that group for it, which would bring
-/// its own threads and connections; the group's name is all that the broker needs.
+/// Adds offsets of a group to the open transaction. The crate requires a consumer of that group, which would bring its own threads and
+/// connections; the broker needs only the group's name.
 pub(super) fn send_offsets(
     producer: &ThreadedProducer<Context>,
     group: &str,
@@ -350,8 +350,8 @@ pub(super) fn send_offsets(
     }
 }
 
-/// Sends what waits, and waits until all is acknowledged or the time is up; true in the first case. (The crate's `flush`
-/// sleeps in steps of 100 ms.)
+/// Sends pending records, and waits until all are acknowledged (returns true) or the time is up. (The crate's `flush` sleeps in steps of
+/// 100 ms.)
 pub(super) fn flush(producer: &ThreadedProducer<Context>, wait: Duration) -> bool {
     let wait = i32::try_from(wait.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: the client is alive.

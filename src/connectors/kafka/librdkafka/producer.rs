@@ -1,4 +1,4 @@
-//! Writing records, in transactions or (at-least-once) without.
+//! Writes records, in transactions or (at-least-once) without.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use super::{errors, native};
 use crate::common::blocking::blocking;
 use crate::common::{Error, Result, clock};
 
-/// How long one step of a transaction may take before it counts as failed; as long as the broker keeps it open.
+/// How long one step of a transaction may take before it has failed; as long as the broker keeps the transaction open.
 const STEP: Duration = Duration::from_secs(60);
 
-/// A producer; its id, if it has one, is claimed already.
+/// A producer; its transactional id, if it has one, is claimed already.
 pub(super) struct RdKafkaProducer {
-    /// `Some` until it is dropped.
+    /// `Some` until the producer is dropped.
     client: Option<Arc<Client>>,
     limits: Option<Limits>,
 }
@@ -68,7 +68,7 @@ impl Client {
     }
 
     fn error(&self, what: &str, error: &KafkaError) -> Error {
-        // After a fatal error every call only says that there was one; what it was is kept by the client.
+        // After a fatal error every call reports only that there was one; the client keeps the error itself.
         if let Some((code, text)) = self.producer.client().fatal_error() {
             return errors::of_code(what, &self.address, code, Some(text));
         }
@@ -77,10 +77,10 @@ impl Client {
         errors::from_client(what, &self.address, error, reason)
     }
 
-    /// A transactional producer that has lost a connection begins no more transactions.
+    /// Refuses a new transaction once a transactional producer has lost a connection.
     ///
-    /// What was under way has been sent again, and the first try may still arrive: an end of a transaction would end the next one, an
-    /// offset would replace a newer one. Both are refused once a new producer of the same id has a newer epoch.
+    /// Requests in flight were sent again, and the first attempt may still arrive: an end of a transaction would end the next one, an
+    /// offset would replace a newer one. Brokers refuse both once a new producer of the same id has a newer epoch.
     fn check_given_up(&self) -> Result<()> {
         if !self.context().lost() {
             return Ok(());
@@ -120,7 +120,7 @@ impl Client {
                 if error.rdkafka_error_code() != Some(Code::QueueFull) || clock::instant() > deadline {
                     return Err(self.error(&format!("topic `{topic}`: a record cannot be written"), &error));
                 }
-                // The broker is slower than we are: librdkafka's buffer is full.
+                // librdkafka's buffer is full: the broker is slower than we are.
                 self.check_deliveries()?;
                 std::thread::sleep(Duration::from_millis(1));
                 out = back;
@@ -198,13 +198,13 @@ impl Producer for RdKafkaProducer {
     async fn abort(&mut self) -> Result<()> {
         self.run(|client| {
             if client.transactional {
-                // An abort could overtake the request that adds the first partition: wait until the broker has answered to the
-                // records, well or badly.
+                // An abort could overtake the request that adds the first partition: wait until the broker has answered the records, with
+                // or without an error.
                 let _ = client.flush();
                 client.producer.abort_transaction(STEP).map_err(|e| client.error("a transaction cannot be aborted", &e))?;
             } else {
                 client.producer.purge(rdkafka::producer::PurgeConfig::default().queue());
-                // What is under way may still arrive: at-least-once takes nothing back.
+                // Requests in flight may still arrive: at-least-once rolls nothing back.
                 let _ = client.flush();
             }
             client.context().clear_failure();

@@ -1,10 +1,10 @@
-//! SASL and TLS: Java's way of saying it, as librdkafka's.
+//! Translates Java's settings of SASL and TLS to librdkafka's.
 
 use std::collections::BTreeMap;
 
 use crate::common::{Error, Result, Subject};
 
-/// Names that [`translate`] deals with.
+/// Whether [`translate`] handles a name.
 pub(super) fn concerns(key: &str) -> bool {
     key.starts_with("ssl.truststore.")
         || key.starts_with("ssl.keystore.")
@@ -18,15 +18,15 @@ pub(super) fn concerns(key: &str) -> bool {
         )
 }
 
-/// Names whose values must not be shown.
+/// Whether the value of a name must not be shown.
 pub(super) fn is_secret(name: &str) -> bool {
     ["password", "secret", ".key.pem", "sasl.oauthbearer.config", "assertion.private.key"].iter().any(|part| name.contains(part))
 }
 
-/// librdkafka's names and values for the names of `given` that [`concerns`] names.
+/// Translates those settings of `given` that [`concerns`] names.
 ///
 /// # Errors
-/// `Sql` for what librdkafka cannot do: JKS stores, login modules other than user and password.
+/// `Sql` for what librdkafka does not support: JKS stores, login modules other than user and password.
 pub(super) fn translate(given: &BTreeMap<&str, &str>) -> Result<Vec<(String, String)>> {
     let mut out: Vec<(String, String)> = Vec::new();
     let mut set = |name: &str, value: &str| out.push((name.to_string(), value.to_string()));
@@ -88,7 +88,7 @@ enum Store {
     Pkcs12,
 }
 
-/// What kind a store is: as declared, else by the name of its file; Java's default is JKS.
+/// The type of a store: as declared, else by the name of its file; Java's default is JKS.
 fn store_type(given: &BTreeMap<&str, &str>, which: &str, location: &str) -> Result<Store> {
     let declared = given.get(format!("ssl.{which}.type").as_str()).map(|t| t.to_ascii_uppercase());
     let ends = |all: &[&str]| all.iter().any(|end| location.to_ascii_lowercase().ends_with(end));

@@ -1,4 +1,4 @@
-//! A broker that can be unavailable, and that counts its open consumers.
+//! A wrapper of a broker that can be unreachable, and that counts its open consumers.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -25,7 +25,7 @@ impl Away {
         Self { inner: Arc::clone(inner), since: Arc::default(), open: Arc::default() }
     }
 
-    /// Begins or ends a time in which no broker answers.
+    /// Starts or ends an outage.
     pub fn set(&self, away: bool) {
         *self.since.lock().unwrap() = away.then(Instant::now);
     }

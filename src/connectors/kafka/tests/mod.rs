@@ -1,4 +1,4 @@
-//! The Kafka table on the embedded log.
+//! Tests of Kafka tables on the embedded log.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -84,7 +84,7 @@ async fn resuming_finds_new_partitions_and_lost_records() {
     assert_eq!(gone.kind(), ErrorKind::State);
     assert!(gone.message().contains("2 records that were not read yet are gone"), "{gone}");
     assert!(run.resume(&at(2, 6), &[]).await.unwrap_err().message().contains("the topic ends at 5"));
-    // A partition that is exhausted needs nothing of what is gone.
+    // An exhausted partition does not need the removed records.
     let done = [PartitionRange { partition: 0, start: 1, end: Some(1) }, PartitionRange { partition: 1, start: 5, end: None }];
     assert!(run.resume(&done, &[]).await.is_ok());
 }

@@ -34,7 +34,7 @@ async fn a_control_record_at_the_end_is_no_wait() {
     let fetched = reader.next(100, Duration::from_secs(5)).await.unwrap();
     assert_eq!(ids(&fetched), [1]);
     assert_eq!((fetched.partitions[0].position, fetched.partitions[0].exhausted), (2, true));
-    // Nothing more to come: no waiting either.
+    // Nothing more will come, so this does not wait.
     let start = std::time::Instant::now();
     assert!(reader.next(100, Duration::from_secs(5)).await.unwrap().partitions[0].exhausted);
     assert!(start.elapsed() < Duration::from_secs(1));
@@ -109,7 +109,7 @@ async fn bad_records_fail_or_are_routed_when_asked() {
     let mut run = conformance::enumerator(&*source).unwrap();
     let mut reader = run.reader(all(Some(4)), Projection::columns(&source.schema(), &[0]).unwrap(), Prefetch::default()).unwrap();
     let first = reader.next(1, Duration::from_secs(5)).await.unwrap();
-    // The first row alone: the bad record stands before the next row, so it comes along.
+    // Only the first row is taken: the bad record comes before the next row, so it is included.
     assert_eq!((ids(&first), first.partitions[0].position, first.rejected.len()), (vec![1], 2, 1));
     let rejected = &first.rejected[0];
     assert_eq!((rejected.position, rejected.timestamp, rejected.key.as_deref()), (1, Some(9), Some(b"k".as_ref())));

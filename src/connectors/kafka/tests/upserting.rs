@@ -1,4 +1,4 @@
-//! Tables whose records say changes.
+//! Tests of tables whose records are changes.
 
 use super::*;
 use crate::common::Projection;
@@ -45,7 +45,7 @@ async fn a_record_without_a_value_takes_its_key_away() {
     let rows = conformance::read_all(&*source, &[3, 0, 1, 2]).await.unwrap();
     assert_eq!(rows[&0], ["-1|1|NULL|NULL", "1|1|a|5", "1|2|b|NULL", "-1|2|NULL|NULL", "-1|1|NULL|NULL"]);
     assert_eq!(SourceCounters::get(&conformance::counted(&*source, &[0]).await.unwrap().bad), 4);
-    // Whatever is read of it, it is the same records.
+    // The records are the same for any projection.
     assert_eq!(conformance::read_all(&*source, &[2]).await.unwrap()[&0], ["NULL", "5", "NULL", "NULL", "NULL"]);
     conformance::source(&*source).await.unwrap();
     assert_eq!(SourceCounters::get(&conformance::counted(&*source, &[0]).await.unwrap().tombstones), 0);

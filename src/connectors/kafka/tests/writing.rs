@@ -14,7 +14,7 @@ fn rows(ids: &[Option<i32>]) -> RecordBatch {
 
 type Written = (Option<String>, Option<String>, Option<i64>, Vec<String>);
 
-/// Key, value, time and headers of every record of a topic, by offset per partition.
+/// Returns key, value, time and headers of every record of a topic, by offset per partition.
 fn records(broker: &EmbeddedBroker, topic: &str, partitions: i32) -> Vec<Written> {
     let from: Vec<(i32, i64)> = (0..partitions).map(|p| (p, 0)).collect();
     let mut consumer = broker.consumer(topic, &from).unwrap();
@@ -139,7 +139,7 @@ fn what_a_sink_cannot_have_is_refused() {
     assert!(kafka.sink(isolation).is_err());
 }
 
-/// Every format that can be a value, and as a key beside it.
+/// Tests every format that can be a value, also as a key.
 #[tokio::test]
 async fn formats_are_read_as_they_are_written() {
     for format in ["csv", "avro", "json"] {
@@ -149,7 +149,7 @@ async fn formats_are_read_as_they_are_written() {
         sink.prepare().await.unwrap();
         conformance::sink(&*sink, &*source, &rows(&[Some(1), Some(2), None])).await.unwrap_or_else(|e| panic!("{format}: {e}"));
         assert!(broker.bounds("out").await.unwrap().iter().any(|b| b.latest > 0));
-        // Without the value, the key's columns are the key's.
+        // Without the value, the key's columns come from the key.
         let split = with(&[
             ("topic", "split"),
             ("format", format),
