@@ -127,7 +127,8 @@ fn what_cannot_be_reached_is_told_to_people() {
         (table("'here'", "'nowhere'"), "there is no table"),
         (table("'here'", "'here', 'local-datacenter' = 'moon'"), "there is no data center `moon` (`local-datacenter`), but datacenter1"),
         (table("'here'", "'here', 'consistency' = 'THREE'"), "consistency THREE takes 3 replica(s), of which 1 are alive"),
-        (table("'here'", "'here', 'ssl' = 'true'"), "this build has no secure connections to Cassandra"),
+        (table("'here'", "'here', 'ssl' = 'true'"), "its certificate is of no authority of `ssl.ca`"),
+        (table("'here'", "'here', 'ssl.ca' = 'x'"), "`ssl.ca` has no effect without TLS"),
         (table("'here'", "'here', 'sink.ttl' = '0 s'"), "give 1 s to 7300 d"),
         (table("'here'", "'here', 'consistancy' = 'ONE'"), "unknown option `consistancy`"),
     ] {

@@ -9,7 +9,9 @@ fn tables_are_reached_with_tls() {
     db.run("CREATE TABLE items (id int PRIMARY KEY, name text); INSERT INTO items (id, name) VALUES (1, 'tea')");
     let ca = std::env::var("MILLSTREAM_TEST_CASSANDRA_CA")
         .unwrap_or_else(|_| panic!("no certificate; run: tests/services start cassandra && eval \"$(tests/services env)\""));
-    let table = |more: &str| format!("CREATE TABLE items (id INT, name STRING, PRIMARY KEY (id) NOT ENFORCED) {};", db.with("items", more));
+    let table = |more: &str| {
+        format!("CREATE TABLE items (id INT, name STRING, PRIMARY KEY (id) NOT ENFORCED) {};", db.with("items", &format!(", {more}")))
+    };
     let secure = table(&format!("'ssl' = 'true', 'ssl.ca' = '{ca}'"));
     assert_eq!(db.query(&secure, "SELECT * FROM items"), ["1,tea"]);
     db.shell(&format!("{secure}\nINSERT INTO items VALUES (2, 'pot');")).ok();

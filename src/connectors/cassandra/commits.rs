@@ -19,8 +19,9 @@ use crate::common::{Error, Result};
 use crate::connectors::{CommitInfo, Recorded, Writer};
 
 use super::client::{Cell, Cells, Client, Outcome};
-use super::config::{CassandraTable, quoted};
+use super::config::CassandraTable;
 use super::failure::{Failure, Kind};
+use super::identifiers::quoted;
 
 /// The row of one sink of one job.
 #[derive(Debug, Clone)]

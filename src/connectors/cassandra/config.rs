@@ -10,6 +10,7 @@ use crate::connectors::on_error::OnError;
 use crate::connectors::options::{parse, positive};
 use crate::connectors::{TableSpec, lookup};
 
+use super::identifiers::quoted;
 use super::tls::TlsOptions;
 use super::types;
 
@@ -152,71 +153,6 @@ impl CassandraTable {
         key.split_at(self.spec.partitioned_by.len().max(1).min(key.len()))
     }
 }
-
-/// A name in a statement.
-pub(super) fn quoted(name: &str) -> String {
-    let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-    let plain = plain && name.starts_with(|c: char| c.is_ascii_lowercase()) && !RESERVED.contains(&name);
-    if plain { name.to_string() } else { format!("\"{}\"", name.replace('"', "\"\"")) }
-}
-
-/// Words that CQL does not allow as names.
-const RESERVED: [&str; 54] = [
-    "add",
-    "allow",
-    "alter",
-    "and",
-    "apply",
-    "asc",
-    "authorize",
-    "batch",
-    "begin",
-    "by",
-    "columnfamily",
-    "create",
-    "default",
-    "delete",
-    "desc",
-    "describe",
-    "drop",
-    "entries",
-    "execute",
-    "from",
-    "full",
-    "grant",
-    "if",
-    "in",
-    "index",
-    "infinity",
-    "insert",
-    "into",
-    "is",
-    "keyspace",
-    "limit",
-    "materialized",
-    "mbean",
-    "mbeans",
-    "modify",
-    "nan",
-    "norecursive",
-    "not",
-    "null",
-    "of",
-    "on",
-    "or",
-    "order",
-    "primary",
-    "rename",
-    "replace",
-    "revoke",
-    "schema",
-    "select",
-    "set",
-    "table",
-    "to",
-    "token",
-    "truncate",
-];
 
 fn nodes(text: &str) -> Result<Vec<String>> {
     let node = |node: &str| {

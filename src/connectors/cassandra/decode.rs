@@ -14,7 +14,8 @@ use crate::common::floor::per_second;
 use crate::common::type_names::display;
 use crate::common::{Error, Result, digits};
 
-use super::config::{CassandraTable, quoted};
+use super::config::CassandraTable;
+use super::identifiers::quoted;
 use super::remote_table::RemoteTable;
 use super::text::{DATE_ZERO, DAY, Reason, decimal_parts, fixed, integer, text_of};
 use super::types::CqlType;

@@ -16,8 +16,8 @@ use datafusion::logical_expr::utils::{split_binary, split_conjunction};
 use datafusion::logical_expr::{Between, BinaryExpr, Expr, Operator};
 
 use super::client::Cells;
-use super::config::quoted;
 use super::encode::encode;
+use super::identifiers::quoted;
 use super::remote_table::{RemoteColumn, RemoteTable};
 use super::text::text_of;
 use super::types::CqlType;

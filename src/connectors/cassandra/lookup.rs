@@ -17,9 +17,9 @@ use crate::connectors::Lookup;
 use crate::connectors::database::retried;
 
 use super::client::Cells;
-use super::config::quoted;
 use super::decode::Selection;
 use super::encode::encode;
+use super::identifiers::quoted;
 use super::remote_table::{Access, RemoteTable};
 use super::scan::{batches, prepared};
 

@@ -16,6 +16,7 @@ mod decode;
 mod encode;
 mod failure;
 mod filters;
+mod identifiers;
 mod lookup;
 mod options;
 mod peek;

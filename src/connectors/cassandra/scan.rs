@@ -26,10 +26,11 @@ use scylla::statement::prepared::PreparedStatement;
 use crate::common::Error;
 
 use super::client::{Cells, Outcome, decode};
-use super::config::{CassandraTable, quoted};
+use super::config::CassandraTable;
 use super::decode::Selection;
 use super::failure::{Failure, Kind};
 use super::filters::{KeyReads, key_reads, may_push};
+use super::identifiers::quoted;
 use super::remote_table::{Access, RemoteTable};
 
 /// Batches that are read ahead.

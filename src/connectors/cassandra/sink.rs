@@ -11,8 +11,9 @@ use crate::connectors::rejects::Rejects;
 use crate::connectors::{BulkWriter, OnError, Recorded, Sink, SinkMode, SinkWriter, Writer};
 
 use super::commits::CommitRow;
-use super::config::{CassandraTable, quoted};
+use super::config::CassandraTable;
 use super::failure::Kind;
+use super::identifiers::quoted;
 use super::remote_table::Access;
 use super::target::Target;
 use super::types;

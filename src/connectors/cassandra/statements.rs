@@ -9,8 +9,8 @@ use scylla::statement::prepared::PreparedStatement;
 use crate::common::{Error, Result};
 
 use super::client::{Cell, Cells, Outcome};
-use super::config::quoted;
 use super::encode::encode;
+use super::identifiers::quoted;
 use super::remote_table::{Access, RemoteTable};
 use super::types::CqlType;
 

@@ -19,7 +19,7 @@ use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 
 use crate::common::{Error, Result};
 
-use super::config::quoted;
+use super::identifiers::quoted;
 
 /// A column's type, as the server reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]

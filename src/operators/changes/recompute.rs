@@ -197,7 +197,9 @@ impl Operator for Recompute {
         let kept_inputs = (0..output_table).map(|table| ctx.keyed(table)).collect::<Result<Vec<_>>>()?;
         let with_keys = |(input, change): (&Keyed, RecordBatch)| Ok((change.clone(), input.keys(&zset::rows_of(&change)?)?));
         let changes = self.inputs.iter().zip(changes).map(with_keys).collect::<Result<_>>()?;
-        let tables: Vec<&KeyedTable> = kept_inputs.iter().chain([&kept_output]).map(AsRef::as_ref).collect();
+        // A plan that scans tables scans them once in an epoch: all its keys are one slice.
+        let scans = !self.plan.tables().is_empty();
+        let tables: Vec<&KeyedTable> = kept_inputs.iter().chain([&kept_output]).map(AsRef::as_ref).filter(|_| !scans).collect();
         let mut slices = KeySlices::new(keys, changes, &tables)?;
         let (mut differences, mut stored) = (Vec::new(), 0);
         while let Some((keys, changes)) = slices.next(stored)? {
