@@ -1,5 +1,6 @@
 //! The command line, a thin layer: it turns flags into a [`Connection`](crate::workspace::Connection) and prints the results.
 
+mod allocator;
 mod args;
 mod check;
 mod completions;
@@ -20,7 +21,7 @@ use clap::{Arg, CommandFactory, FromArgMatches};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::prelude::*;
 
-use crate::common::{Error, Result, allocator, panics, secret};
+use crate::common::{Error, Result, panics, secret};
 use crate::shell::LogBuffer;
 
 use args::{Args, Command};

@@ -138,7 +138,7 @@ impl Error {
         self
     }
 
-    /// Adds line and column (from 1) in a text that only a caller knows; the first ones stay.
+    /// Adds the line and the column (from 1) in the source, which the caller knows; a position that is already set stays.
     #[must_use]
     pub fn with_line_column(mut self, line: usize, column: usize) -> Self {
         self.0.spot.get_or_insert((line, column));

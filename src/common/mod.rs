@@ -3,7 +3,6 @@
 //!
 //! This module knows nothing of SQL, Kafka or Arrow plans; every module may use it, and it uses none.
 
-pub mod allocator;
 pub mod blocking;
 pub mod calendar;
 pub mod casts;

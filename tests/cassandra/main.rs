@@ -7,6 +7,7 @@ mod cli;
 mod common;
 #[path = "../common/database.rs"]
 mod database;
+#[path = "../common/keyspace.rs"]
 mod keyspace;
 mod logins;
 mod lookups;

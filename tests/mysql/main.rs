@@ -7,7 +7,7 @@ mod cli;
 mod common;
 #[path = "../common/database.rs"]
 mod database;
-#[path = "../cassandra/keyspace.rs"]
+#[path = "../common/keyspace.rs"]
 #[expect(dead_code, reason = "tests of Cassandra alone use more of it")]
 mod keyspace;
 mod lookups;

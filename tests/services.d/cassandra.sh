@@ -8,10 +8,7 @@ cassandra_home="$services_home/cassandra"
 cassandra_jars="$cache/cassandra-$cassandra_version"
 cassandra_mark="$cassandra_home/conf"
 
-cassandra_env() {
-    echo "export MILLSTREAM_TEST_CASSANDRA=127.0.0.1:$cassandra_port"
-    echo "export MILLSTREAM_TEST_CASSANDRA_CA=$cassandra_home/conf/ca.pem"
-}
+cassandra_env() { echo "export MILLSTREAM_TEST_CASSANDRA=127.0.0.1:$cassandra_port"; }
 
 cassandra_compose() {
     MILLSTREAM_CASSANDRA_PORT="$cassandra_port" \
@@ -93,14 +90,12 @@ cassandra_start_native() {
     echo $! >"$(service_pid cassandra)"
 }
 
-# The node's certificate, for connections with TLS; clients trust conf/ca.pem.
+# The node's certificate, for connections with TLS.
 cassandra_write_certificate() {
     local store="$cassandra_home/conf/keystore.p12"
-    [ -s "$cassandra_home/conf/ca.pem" ] && return 0
-    rm -f "$store"
+    [ -s "$store" ] && return 0
     keytool -genkeypair -alias node -keyalg EC -groupname secp256r1 -dname CN=millstream -ext san=ip:127.0.0.1 -ext bc=ca:true \
-        -validity 3650 -storetype PKCS12 -keystore "$store" -storepass millstream >/dev/null 2>&1 &&
-        keytool -exportcert -rfc -alias node -keystore "$store" -storepass millstream >"$cassandra_home/conf/ca.pem" 2>/dev/null
+        -validity 3650 -storetype PKCS12 -keystore "$store" -storepass millstream >>"$(service_log cassandra)" 2>&1
 }
 
 cassandra_write_settings() {

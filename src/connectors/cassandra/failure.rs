@@ -137,13 +137,13 @@ fn handshake(error: &openssl::ssl::Error) -> Failure {
     Failure::new(
         Kind::Wrong,
         if is("certificate verify failed") {
-            "its certificate is of no authority of `ssl.ca`, or names another address (`ssl.verify-hostname`)"
+            "its certificate is of no authority of `ssl.ca`, has expired, or names another address (`ssl.verify-hostname`)"
         } else if is("certificate required") || is("bad certificate") || is("handshake failure") {
             "it wants a certificate of the client (`ssl.cert`, `ssl.key`), or other ciphers"
         } else if is("wrong version number") || is("packet length too long") {
             "what answers there does not speak TLS (`ssl`)"
         } else {
-            "TLS connections fail"
+            "the TLS handshake fails"
         },
     )
 }

@@ -45,14 +45,18 @@ struct Queues {
     /// Counts batches, so that they are returned in order of arrival.
     arrivals: u64,
     paused: Vec<i32>,
-    /// By thread: partitions that it reads from its next poll on.
-    assigned: Vec<Vec<PartitionRange>>,
-    /// By thread: how many partitions it reads.
-    load: Vec<usize>,
+    threads: Vec<ReaderThread>,
     error: Option<Error>,
     stop: bool,
     /// Threads that go on; without any, every partition is exhausted, or reading has failed.
     running: usize,
+}
+
+struct ReaderThread {
+    /// How many partitions it reads.
+    partitions: usize,
+    /// New partitions, which it reads from its next poll on.
+    assigned: Vec<PartitionRange>,
 }
 
 #[derive(Default)]
@@ -80,8 +84,8 @@ impl KafkaReader {
             for state in fetchers.iter().flat_map(Fetcher::states) {
                 queues.partitions.insert(state.partition, Queue { position: state.position, ahead: Some(state), ..Queue::default() });
             }
-            queues.load = fetchers.iter().map(|fetcher| fetcher.states().len()).collect();
-            queues.assigned = vec![Vec::new(); fetchers.len()];
+            let thread = |fetcher: &Fetcher| ReaderThread { partitions: fetcher.states().len(), assigned: Vec::new() };
+            queues.threads = fetchers.iter().map(thread).collect();
             queues.running = fetchers.iter().filter(|fetcher| !fetcher.exhausted()).count();
         }
         for (thread, fetcher) in fetchers.into_iter().enumerate().filter(|(_, fetcher)| !fetcher.exhausted()) {
@@ -102,7 +106,7 @@ fn run(thread: usize, mut fetcher: Fetcher, shared: &Shared, prefetch: Prefetch)
             if queues.stop {
                 return;
             }
-            (queues.paused.clone(), std::mem::take(&mut queues.assigned[thread]))
+            (queues.paused.clone(), std::mem::take(&mut queues.threads[thread].assigned))
         };
         fetcher.pause(paused);
         let read = || {
@@ -148,9 +152,9 @@ impl Queues {
             let PartitionRange { partition, start, .. } = range;
             let state = PartitionState { partition, position: start, end: None, at_end: false, exhausted: false };
             self.partitions.insert(partition, Queue { position: start, ahead: Some(state), ..Queue::default() });
-            if let Some(thread) = (0..self.load.len()).min_by_key(|thread| self.load[*thread]) {
-                self.load[thread] += 1;
-                self.assigned[thread].push(range);
+            if let Some(thread) = self.threads.iter_mut().min_by_key(|thread| thread.partitions) {
+                thread.partitions += 1;
+                thread.assigned.push(range);
             }
         }
     }

@@ -26,7 +26,7 @@ pub(super) struct Target {
     max_packet: usize,
 }
 
-/// A row that the server refuses, and why.
+/// A row that the server rejects, and why.
 pub(super) type Refused = (usize, String);
 
 impl Target {

@@ -100,7 +100,7 @@ impl MySqlWriter {
         Ok(done)
     }
 
-    /// Writes the rows of the previous attempt again. Those that the server refuses are known already.
+    /// Writes the rows of the previous attempt again. Those that the server rejects are already known.
     async fn repeat(&mut self) -> Outcome<()> {
         for batch in self.written.iter().flatten() {
             self.target.put(batch, &mut Vec::new()).await?;

@@ -50,27 +50,27 @@ impl KeySlices {
         changes: Vec<(RecordBatch, Vec<ArrayRef>)>,
         tables: &[&KeyedTable],
     ) -> Result<Self> {
-        let budget = tables.iter().map(|table| table.memory().limit() / MEMORY_PART).min().unwrap_or(usize::MAX);
-        let stored: usize = tables.iter().map(|table| table.size()).map(|(_, memory, disk)| memory.saturating_add(disk)).sum();
         let count = keys.first().map_or(1, |column| column.len());
-        let several = stored > budget && count > 1;
-        let keys = match tables.first().filter(|_| several) {
-            Some(table) => by_hash(&keys, table)?,
-            None => keys,
+        let memory = tables.first().map(|table| table.memory());
+        let budget = memory.map_or(usize::MAX, |memory| memory.limit() / MEMORY_PART);
+        // The sizes of tables are sums over their shards. While all tables of the job are small, there is nothing to add up.
+        let large = memory.is_some_and(|memory| memory.resident() + memory.on_disk() > budget);
+        let stored = || tables.iter().map(|table| table.size()).map(|(_, memory, disk)| memory + disk).sum::<usize>();
+        let Some(table) = tables.first().filter(|_| count > 1 && large && stored() > budget) else {
+            let changes = changes.into_iter().map(|(rows, _)| (rows, None)).collect();
+            return Ok(Self { keys, count, changes, budget, next: 0, size: count });
         };
-        let changes = changes.into_iter().map(|(rows, of_rows)| match several {
-            true => sorted(&keys, count, &rows, &of_rows),
-            false => Ok((rows, None)),
-        });
-        let changes = changes.collect::<Result<_>>()?;
-        Ok(Self { keys, count, changes, budget, next: 0, size: if several { FIRST } else { count } })
+        let keys = by_hash(&keys, table)?;
+        let index = KeyIndex::new(&keys, count)?;
+        let changes = changes.iter().map(|(rows, of_rows)| sorted(&index, rows, of_rows)).collect::<Result<_>>()?;
+        Ok(Self { keys, count, changes, budget, next: 0, size: FIRST })
     }
 
     /// The next slice; `stored` is how many bytes of stored rows the one before had.
     pub(in crate::operators) fn next(&mut self, stored: usize) -> Result<Option<KeySlice>> {
         if self.next > 0 {
             let wanted = (self.size as u128 * self.budget as u128 / stored.max(1) as u128).clamp(1, self.count as u128);
-            self.size = usize::try_from(wanted).unwrap_or(self.count).min(self.size.saturating_mul(4)).max(1);
+            self.size = usize::try_from(wanted).unwrap_or(self.count).min(self.size.saturating_mul(4));
         }
         if self.next >= self.count {
             return Ok(None);
@@ -98,9 +98,8 @@ fn by_hash(keys: &[ArrayRef], table: &KeyedTable) -> Result<Vec<ArrayRef>> {
     keys.iter().map(|column| Ok(take(column, &order, None)?)).collect()
 }
 
-/// The rows whose keys are among these, sorted by the position of their key, and those positions.
-fn sorted(keys: &[ArrayRef], count: usize, rows: &RecordBatch, of_rows: &[ArrayRef]) -> Result<(RecordBatch, Option<Vec<u32>>)> {
-    let index = KeyIndex::new(keys, count)?;
+/// The rows whose keys are in the index, sorted by the position of their key, and those positions.
+fn sorted(index: &KeyIndex, rows: &RecordBatch, of_rows: &[ArrayRef]) -> Result<(RecordBatch, Option<Vec<u32>>)> {
     let positions = index.positions(of_rows, rows.num_rows())?;
     let mut order: Vec<(u32, u32)> =
         (0u32..).zip(positions).filter_map(|(row, position)| Some((u32::try_from(position?).ok()?, row))).collect();

@@ -123,12 +123,6 @@ impl Recompute {
         &self.why
     }
 
-    /// The distinct keys of all changes.
-    fn dirty(&self, changes: &[RecordBatch]) -> Result<Vec<ArrayRef>> {
-        let keys = |(input, change): (&Keyed, &RecordBatch)| input.keys(&zset::rows_of(change)?);
-        distinct(&self.inputs.iter().zip(changes).map(keys).collect::<Result<Vec<_>>>()?)
-    }
-
     /// The stored rows of these keys, as weighted rows.
     fn kept(&self, of: &Keyed, table: &KeyedTable, keys: &[ArrayRef]) -> Result<RecordBatch> {
         of.unstored(&table.get(keys)?)
@@ -188,19 +182,19 @@ impl Operator for Recompute {
         if !first && changes.iter().all(|c| c.num_rows() == 0) {
             return Ok(Vec::new());
         }
-        let keys = self.dirty(&changes)?;
+        let keys = |(input, change): (&Keyed, &RecordBatch)| input.keys(&zset::rows_of(change)?);
+        let of_rows = self.inputs.iter().zip(&changes).map(keys).collect::<Result<Vec<_>>>()?;
+        let keys = distinct(&of_rows)?;
         for ((table, input), change) in (0u32..).zip(&self.inputs).zip(&changes).filter(|(_, change)| change.num_rows() > 0) {
             let layout = self.layouts.get(table as usize).ok_or_else(|| Error::internal("an input without a table"))?;
             let rows = vec![input.stored(layout, change)?];
             ctx.emit_delta(table, KeyedDelta { rows, ..KeyedDelta::default() })?;
         }
         let kept_inputs = (0..output_table).map(|table| ctx.keyed(table)).collect::<Result<Vec<_>>>()?;
-        let with_keys = |(input, change): (&Keyed, RecordBatch)| Ok((change.clone(), input.keys(&zset::rows_of(&change)?)?));
-        let changes = self.inputs.iter().zip(changes).map(with_keys).collect::<Result<_>>()?;
         // A plan that scans tables scans them once in an epoch: all its keys are one slice.
         let scans = !self.plan.tables().is_empty();
         let tables: Vec<&KeyedTable> = kept_inputs.iter().chain([&kept_output]).map(AsRef::as_ref).filter(|_| !scans).collect();
-        let mut slices = KeySlices::new(keys, changes, &tables)?;
+        let mut slices = KeySlices::new(keys, changes.into_iter().zip(of_rows).collect(), &tables)?;
         let (mut differences, mut stored) = (Vec::new(), 0);
         while let Some((keys, changes)) = slices.next(stored)? {
             let before = self.kept(&self.output, &kept_output, &keys)?;

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use hashbrown::HashSet;
 use serde::{Deserialize, Serialize};
 
-use crate::common::Result;
+use crate::common::{Error, Result};
 use crate::state::{KeyMode, KeyedDelta, KeyedTable};
 
 use crate::operators::changes::expiring::ExpiringRows;
@@ -247,7 +247,7 @@ impl Operator for DeltaJoin {
             let mut slices = KeySlices::new(distinct(&[right_keys])?, changes, &[&kept_left])?;
             let mut stored = 0;
             while let Some((keys, changes)) = slices.next(stored)? {
-                let [new, from_right] = changes.as_slice() else { break };
+                let [new, from_right] = changes.as_slice() else { return Err(Error::internal("a slice of keys without both sides")) };
                 let met = self.rows[0].without_time(&kept_left.get(&keys)?)?;
                 stored = met.get_array_memory_size();
                 let met = concat_batches(&met.schema(), [&met, new])?;

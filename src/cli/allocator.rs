@@ -8,7 +8,7 @@ const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
 /// Between two epochs a job frees as much as it has in memory beside its state. With a memory limit, that is what goes beyond the limit
 /// without need; without one, faulting the pages in again costs up to a tenth more CPU. The binary has mimalloc as its
 /// allocator, whose environment variable `MIMALLOC_PURGE_DELAY` comes first.
-pub fn return_freed_memory() {
+pub(super) fn return_freed_memory() {
     if std::env::var_os("MIMALLOC_PURGE_DELAY").is_some() {
         return;
     }
